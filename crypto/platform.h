@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How crypto/ reaches files and devices: through this argument and nothing else. init/sys.c implements it on
+ * the kernel; tests implement it on memory and cut the power at every step.
+ *
+ * Every member returns zero or positive on success and an enum err on failure. All may block, so only the
+ * root worker holds one. Paths are absolute, NUL-terminated and belong to the caller.
+ */
+#ifndef TAO_PLATFORM_H
+#define TAO_PLATFORM_H
+
+#include "base.h"
+
+struct platform {
+	void *ctx;
+	/* Reads a whole file: its size, ERR_NOT_FOUND, ERR_BAD_MODE (not a regular file of ours, or anybody else
+	 * may read or write it), ERR_TOO_LARGE (more than cap), ERR_IO. */
+	int (*read)(void *ctx, const char *path, uint8_t *dst, size_t cap);
+	/* Creates or truncates, mode 0600, never through a symbolic link; ERR_IO, ERR_NO_SPACE. Not yet on disk. */
+	int (*write)(void *ctx, const char *path, struct span bytes);
+	/* fsync of a file, of a directory. */
+	int (*sync)(void *ctx, const char *path);
+	int (*sync_dir)(void *ctx, const char *path);
+	int (*rename)(void *ctx, const char *from, const char *to);
+	int (*remove)(void *ctx, const char *path);
+	/* One TPM command and its response: the response's size. NULL where there is no TPM. */
+	int (*transmit)(void *ctx, struct span command, uint8_t *response, size_t cap);
+};
+
+#endif

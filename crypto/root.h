@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Roots of trust: what the host's keys rest on. One const struct root_class a kind, in root_<kind>.c, with one
+ * row in root.def. Used in the root worker only: every call may block.
+ *
+ * Roots give digests, PCR values and signatures; names and statements are built by init/ with policy/.
+ */
+#ifndef TAO_ROOT_H
+#define TAO_ROOT_H
+
+#include "base.h"
+#include "platform.h"
+#include "tao.h"
+
+/* What the manifest says of the root. Strings belong to the caller. */
+struct root_config {
+	const char *file; /* key file (soft); absolute */
+	bool ephemeral;   /* keys live in memory only, and the host's name says so */
+};
+
+/* Who the host is, as bytes: the name key([spki_sha256]) or key([spki_sha256]).Ephemeral(). */
+struct root_identity {
+	uint8_t spki_sha256[32]; /* SHA-256 of the DER SubjectPublicKeyInfo of the signing key */
+	bool ephemeral;
+	bool created; /* the keys were made just now: first boot */
+};
+
+/* A text for people: what failed, where, and the remedy. Always NUL-terminated. */
+struct root_report {
+	char text[256];
+};
+
+struct root; /* one open root; a class embeds it as the first member of its own state in root->state */
+
+struct root_class {
+	const char *name;
+	/* Opens or makes the key set. entropy: 128 fresh bytes (used for new keys, and for the seed's drbg).
+	 * Fills *seed (the caller wipes it) and *who. Errors leave nothing changed on disk and say why in report. */
+	int (*open)(struct root *root, const struct platform *platform, const struct root_config *config,
+		    const uint8_t entropy[static 128], struct tao_seed *seed, struct root_identity *who,
+		    struct root_report *report);
+	void (*close)(struct root *root);
+};
+
+struct root {
+	const struct root_class *class;
+	const struct platform *platform;
+	char file[256];
+	uint8_t kek[32]; /* key of what this root stores (counters, last policy version) */
+};
+
+#define ROOT(id) extern const struct root_class root_##id;
+#include "root.def"
+#undef ROOT
+
+/* NULL if there is no such class. */
+const struct root_class *root_find(const char *name);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A factory starts and stops programs and never decides whether. Factory and channel are a pair: the class
+ * names its channel, so that no other combination can be written down. One const struct factory_class a kind,
+ * in factory_<kind>.c, with one row in factory.def.
+ */
+#ifndef TAO_FACTORY_H
+#define TAO_FACTORY_H
+
+#include <sys/types.h>
+
+#include "manifest.h"
+
+/* How a program and its host talk. open makes both ends, close-on-exec; 0 or -errno. Never blocks. */
+struct chan_class {
+	const char *name;
+	int (*open)(int *host_end, int *child_end);
+};
+extern const struct chan_class chan_socketpair;
+
+/* What a measured program is made of; every fd belongs to the launch, which closes it when start has returned. */
+struct measured {
+	int image;            /* sealed memfd of the program; what runs */
+	int files;            /* mount fd of the private read-only tmpfs, or -1 (DESIGN, section 4.3) */
+	bool by_path;         /* the program has an interpreter and stands in files: run by its (covered) path */
+	struct digest program;
+	struct digest files_digest;
+};
+
+/* What else a start needs: made by init/launch.c. */
+struct start_plan {
+	const struct service *service;
+	const struct measured *measured;
+	int channel;   /* the child's end; becomes fd 3 */
+	int in, out, err; /* what becomes fds 0, 1, 2; -1: /dev/null for in, taoinit's own for out and err */
+	int cgroup;    /* fd of the service's cgroup directory, or -1 */
+	char *const *env; /* complete */
+};
+
+struct started {
+	pid_t pid;
+	int exec_error; /* read end of a CLOEXEC pipe: end of file when the program runs, else a start_failure; never blocks */
+};
+
+/* What the child writes to the pipe when it could not get as far as the program. */
+struct start_failure {
+	int32_t error;    /* errno */
+	char step[28];    /* "setuid", "execveat", …; NUL-terminated */
+};
+
+struct factory_class {
+	const char *name;
+	const struct chan_class *chan;
+	/* Forks; never waits for the child. 0 or -errno (EAGAIN, ENOMEM: try again later). */
+	int (*start)(const struct start_plan *plan, struct started *started);
+	/* signal: to the main program alone. */
+	int (*signal)(pid_t pid, int signal);
+};
+
+#define FACTORY(id) extern const struct factory_class factory_##id;
+#include "factory.def"
+#undef FACTORY
+
+/* NULL if there is no such class. */
+const struct factory_class *factory_find(const char *name);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The manifest: what the host is and which services it runs (tao.manifest(5)). The only reader of JSON.
+ *
+ * Everything read stands in one arena that the caller maps once; pointers go into it and live as long as it.
+ * Reading is strict: UTF-8, no NUL, the JSON number grammar, nesting at most 16, nothing after the end, no
+ * unknown and no duplicate key. Errors name the file, then line:column (syntax) or the JSON path (meaning),
+ * then the remedy.
+ */
+#ifndef TAO_MANIFEST_H
+#define TAO_MANIFEST_H
+
+#include <sys/types.h>
+
+#include "../crypto/base.h"
+
+#define MANIFEST_VERSION 1
+/* A manifest of 4,000 services of ten lines is about 1 MiB. */
+#define MANIFEST_BYTES_MAX ((size_t)4 << 20)
+/* One epoll set and one arena carry this many without strain; NOFILE is raised to fit. */
+#define MANIFEST_SERVICES_MAX 4096
+#define MANIFEST_DEPTH_MAX 16
+/* SubPrin text, host names and cgroup directories all take it. */
+#define SERVICE_NAME_MAX 64
+
+#define NS_PER_MS 1000000LL
+#define NS_PER_S 1000000000LL
+
+enum service_type { SERVICE_DAEMON, SERVICE_ONESHOT };
+enum restart_when { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum channel_error { CHANNEL_ERROR_KEEP, CHANNEL_ERROR_RESTART };
+
+struct service_limit {
+	int resource;   /* RLIMIT_* */
+	uint64_t value; /* UINT64_MAX: unlimited */
+};
+
+struct digest {
+	uint8_t b[32];
+};
+
+struct service {
+	const char *name;
+	const struct factory_class *factory; /* process unless the manifest says otherwise */
+	char *const *exec;                   /* NULL-terminated; exec[0] is absolute and is the program */
+	int n_exec;
+	char *const *env; /* "K=V", NULL-terminated, in the order of the manifest; what we add is not in it */
+	int n_env;
+	const char *cwd;  /* "/" by default */
+	const char *user; /* as written; NULL: a uid of its own */
+	const char *group;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* supplementary */
+	int n_groups;
+	bool own_uid; /* nobody else has this uid */
+	enum service_type type;
+	const uint16_t *after; /* indexes of services; includes those of requires, as DESIGN section 8 says */
+	const uint16_t *requires;
+	uint16_t n_after, n_requires;
+	enum restart_when restart; /* default: on-failure for daemons, never for oneshots */
+	int64_t restart_delay;     /* ns; default 100 ms */
+	uint32_t max_restarts;     /* 0: never give up */
+	int64_t restart_window;    /* ns; default 60 s */
+	int stop_signal;           /* default SIGTERM */
+	int64_t stop_timeout;      /* ns; default 7 s */
+	enum channel_error on_channel_error; /* default keep */
+	bool essential, privileged, debuggable;
+	bool pinned;
+	struct digest sha256; /* the pin */
+	bool measure_args, measure_entry, trust_rootfs;
+	const char *const *files; /* measure.files, absolute, in the order of the manifest */
+	int n_files;
+	struct digest entry; /* SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
+	uint64_t capabilities; /* bit CAP_x */
+	const struct service_limit *limits;
+	int n_limits;
+	size_t max_message; /* bytes of one frame on its channel; default 1 MiB */
+};
+
+struct admin_listener {
+	const struct transport_class *transport;
+	const char *path; /* unix: absolute path of the socket */
+};
+
+struct host {
+	const struct root_class *root;
+	const char *root_file;
+	bool root_ephemeral;
+	const struct guard_class *guard;
+	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
+	int n_admin;
+	const char *hostname; /* NULL: leave as it is */
+};
+
+struct manifest {
+	struct host host;
+	struct service *services; /* sorted as the manifest has them */
+	uint16_t n_services;
+	struct digest sha256; /* of the file's bytes */
+};
+
+/* Bump allocation from one mapping; nothing is freed singly. Zeroed memory; NULL when full. */
+struct arena {
+	uint8_t *base;
+	size_t n, cap;
+};
+void *arena_alloc(struct arena *arena, size_t n, size_t align);
+
+/* One complaint: file:line:column or file: path; then what, then the remedy. Always NUL-terminated. */
+struct diag {
+	char text[512];
+};
+
+/* What reading depends on besides the bytes; so that tests can say it. */
+struct manifest_context {
+	const char *file;     /* as named in messages */
+	bool can_setuid;      /* services can be given other uids */
+	uid_t own_uid;        /* of taoinit itself: what services get otherwise */
+	gid_t own_gid;
+	uid_t uid_base;       /* uids of services' own come from [uid_base, uid_base + uid_count) */
+	uint32_t uid_count;
+};
+
+/* 0, or ERR_* with the first complaint in diag. warnings (may be NULL) gets one line a warning. */
+int manifest_parse(struct span json, const struct manifest_context *context, struct arena *arena,
+		   struct manifest *manifest, struct diag *diag, struct wr *warnings);
+
+/* What would run, for taoinit -n: one line a service, in start order. */
+int manifest_describe(const struct manifest *manifest, struct wr *out);
+
+#endif
