@@ -28,12 +28,19 @@ int sys_write_all(int fd, const void *p, size_t n);
 int sys_pipe(int fds[2]);
 int sys_socketpair(int type, int fds[2]);
 int sys_nonblock(int fd);
+bool sys_writable(int fd); /* would take at least PIPE_BUF bytes now */
+int sys_fd_valid(int fd);  /* 1 or 0 */
+int sys_dup2(int from, int to);
+int sys_dup_high(int fd); /* a copy at 10 or above, close-on-exec */
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_unlink(const char *path);
 int sys_stat(const char *path, struct stat *st);
 int sys_fstat(int fd, struct stat *st);
 int sys_chmod(const char *path, mode_t mode);
+int sys_chdir(const char *path);
+ssize_t sys_readlink(const char *path, char *p, size_t cap); /* NUL-terminated */
+mode_t sys_umask(mode_t mask);
 /* A whole small file, NUL-terminated at p[n]; -EFBIG if it does not fit into cap - 1. */
 ssize_t sys_read_file(const char *path, void *p, size_t cap);
 int sys_write_file(const char *path, const char *text);
@@ -41,6 +48,8 @@ int sys_write_file(const char *path, const char *text);
 /* Messages with descriptors (SCM_RIGHTS). recv closes fds that do not fit into cap. Neither blocks. */
 ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds);
 ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
+/* The same, blocking: for workers and commands, never in PID 1's loop. */
+ssize_t sys_recv_wait(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
 int sys_listen_unix(const char *path, mode_t mode);
 int sys_connect_unix(const char *path);
 int sys_accept(int fd);
@@ -49,7 +58,7 @@ int sys_peer(int fd, struct ucred *who);
 /* Events. */
 int sys_epoll(void);
 int sys_epoll_set(int ep, int op, int fd, uint32_t events, uint64_t data);
-int sys_epoll_wait(int ep, struct epoll_event *events, int max);
+int sys_epoll_wait(int ep, struct epoll_event *events, int max, bool block);
 int sys_timerfd(void);
 /* Absolute CLOCK_MONOTONIC nanoseconds; 0 disarms. */
 int sys_timer_set(int fd, int64_t when);
@@ -63,7 +72,23 @@ uid_t sys_getuid(void);
 gid_t sys_getgid(void);
 /* fork without CLONE_VM; into the cgroup whose directory fd is given (or -1). 0 in the child. */
 pid_t sys_fork(int cgroup);
+pid_t sys_getppid(void);
 int sys_kill(pid_t pid, int sig);
+pid_t sys_wait(pid_t pid, int *status); /* blocks: never in PID 1's loop */
+int sys_setuid_only(uid_t uid);         /* real, effective and saved; groups stay */
+int sys_subreaper(void);
+int sys_undumpable(void);
+int sys_process_name(const char *name);
+int sys_die_with_parent(void);
+int sys_no_new_privs(void);
+bool sys_can_setuid(void);
+void sys_block_signals(void);
+void sys_unblock_signals(void);
+int sys_signal_handler(int sig, void (*handler)(int));
+int sys_limit(int resource, uint64_t *soft, uint64_t *hard);
+/* Raises NOFILE for ourselves, and remembers what it was, for our children. */
+void sys_raise_nofile(uint64_t want);
+struct rlimit sys_original_nofile(void);
 /* One ended child: its pid, 0 if none has ended, -ECHILD if there is none at all. */
 pid_t sys_reap(int *status);
 _Noreturn void sys_exit(int status);
@@ -72,8 +97,10 @@ int sys_random(void *p, size_t n);
 /* Memory. */
 void *sys_map(size_t n);               /* anonymous, private, lazily filled; NULL on failure */
 void sys_unmap(void *p, size_t n);
-/* Locked, not dumped, wiped in children (DESIGN, section 2); NULL on failure. */
-void *sys_map_secret(size_t n);
+void sys_forget(void *p, size_t n); /* gives the pages back; they read as zeros from now on */
+/* Locked, not dumped, wiped in children (DESIGN, section 2); a guard page stands below. NULL on failure;
+ * locked is false where RLIMIT_MEMLOCK did not allow that. */
+void *sys_map_secret(size_t n, bool *locked);
 /* Runs f(arg) on the stack whose end (highest address) is given. */
 void sys_call_on_stack(void *stack_end, void (*f)(void *), void *arg);
 

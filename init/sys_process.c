@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The kernel seam: processes and signals.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+/* musl's fork() takes locks and updates thread state that a process with one thread does not need; and no fork
+ * of libc's can go into a cgroup. The child shares nothing that it could write. */
+static pid_t plain_fork(void)
+{
+	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static int join_cgroup(int cgroup)
+{
+	int fd = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t r = write(fd, "0", 1);
+	int error = r < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+pid_t sys_fork(int cgroup)
+{
+	if (cgroup < 0)
+		return plain_fork();
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
+				   .exit_signal = SIGCHLD,
+				   .cgroup = (uint64_t)cgroup };
+	long pid = syscall(SYS_clone3, &args, sizeof args);
+	if (pid >= 0)
+		return (pid_t)pid;
+	/* Container runtimes' seccomp filters answer ENOSYS to all of clone3; kernels before 5.7 E2BIG or EINVAL. */
+	if (errno != ENOSYS && errno != E2BIG && errno != EINVAL && errno != EPERM)
+		return -errno;
+	pid = plain_fork();
+	if (pid == 0 && join_cgroup(cgroup) < 0)
+		_exit(127);
+	return (pid_t)pid;
+}
+
+int sys_kill(pid_t pid, int sig)
+{
+	return kill(pid, sig) < 0 ? -errno : 0;
+}
+
+pid_t sys_reap(int *status)
+{
+	pid_t pid = waitpid(-1, status, WNOHANG);
+	return pid < 0 ? -errno : pid;
+}
+
+pid_t sys_wait(pid_t pid, int *status)
+{
+	pid_t r;
+	do
+		r = waitpid(pid, status, 0);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+_Noreturn void sys_exit(int status)
+{
+	_exit(status);
+}
+
+pid_t sys_getpid(void)
+{
+	return getpid();
+}
+
+pid_t sys_getppid(void)
+{
+	return getppid();
+}
+
+uid_t sys_getuid(void)
+{
+	return geteuid();
+}
+
+gid_t sys_getgid(void)
+{
+	return getegid();
+}
+
+int sys_setuid_only(uid_t uid)
+{
+	return setresuid(uid, uid, uid) < 0 ? -errno : 0;
+}
+
+int sys_subreaper(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+}
+
+int sys_undumpable(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : 0;
+}
+
+int sys_process_name(const char *name)
+{
+	return prctl(PR_SET_NAME, name) < 0 ? -errno : 0;
+}
+
+int sys_die_with_parent(void)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
+}
+
+int sys_no_new_privs(void)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+bool sys_can_setuid(void)
+{
+	return prctl(PR_CAPBSET_READ, 7) == 1 && geteuid() == 0; /* CAP_SETUID */
+}
+
+void sys_block_signals(void)
+{
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+void sys_unblock_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int sys_signal_handler(int sig, void (*handler)(int))
+{
+	struct sigaction a = { .sa_handler = handler, .sa_flags = SA_RESTART | SA_NODEFER };
+	return sigaction(sig, &a, NULL) < 0 ? -errno : 0;
+}
+
+int sys_limit(int resource, uint64_t *soft, uint64_t *hard)
+{
+	struct rlimit r;
+	if (getrlimit(resource, &r) < 0)
+		return -errno;
+	*soft = r.rlim_cur;
+	*hard = r.rlim_max;
+	return 0;
+}
+
+static struct rlimit first_nofile;
+
+void sys_raise_nofile(uint64_t want)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &first_nofile) < 0)
+		return;
+	r = first_nofile;
+	if (r.rlim_cur >= want)
+		return;
+	r.rlim_cur = want;
+	if (r.rlim_max < want)
+		r.rlim_max = want;
+	if (setrlimit(RLIMIT_NOFILE, &r) == 0)
+		return;
+	r = first_nofile;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+struct rlimit sys_original_nofile(void)
+{
+	return first_nofile;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The kernel seam: sockets and descriptors sent over them.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+/* Linux carries at most 253 (SCM_MAX_FD); we never send more than three. */
+#define FDS_MAX 8
+
+int sys_socketpair(int type, int fds[2])
+{
+	return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
+}
+
+ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
+{
+	union {
+		struct cmsghdr align;
+		char b[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = { (void *)(uintptr_t)bytes.p, bytes.n };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	if (n_fds > FDS_MAX)
+		return -EINVAL;
+	if (n_fds > 0) {
+		memset(&control, 0, sizeof control);
+		m.msg_control = control.b;
+		m.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, (size_t)n_fds * sizeof(int));
+	}
+	ssize_t r;
+	do
+		r = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+static void take_fds(struct msghdr *m, int *fds, int cap_fds, int *n_fds)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+			if (*n_fds < cap_fds)
+				fds[(*n_fds)++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+static ssize_t receive(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds, int flags)
+{
+	union {
+		struct cmsghdr align;
+		char b[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = { p, cap };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int none = 0;
+	if (n_fds == NULL)
+		n_fds = &none;
+	*n_fds = 0;
+	/* Without room for them the kernel drops descriptors itself. */
+	if (cap_fds > 0) {
+		m.msg_control = control.b;
+		m.msg_controllen = sizeof control.b;
+	}
+	ssize_t r;
+	do
+		r = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | flags);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	take_fds(&m, fds, cap_fds, n_fds);
+	return (m.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : r;
+}
+
+ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds)
+{
+	return receive(fd, p, cap, fds, cap_fds, n_fds, MSG_DONTWAIT);
+}
+
+ssize_t sys_recv_wait(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds)
+{
+	return receive(fd, p, cap, fds, cap_fds, n_fds, 0);
+}
+
+static int unix_address(const char *path, struct sockaddr_un *a)
+{
+	memset(a, 0, sizeof *a);
+	a->sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof a->sun_path)
+		return -ENAMETOOLONG;
+	strcpy(a->sun_path, path);
+	return 0;
+}
+
+int sys_connect_unix(const char *path)
+{
+	struct sockaddr_un a;
+	int error = unix_address(path, &a);
+	if (error < 0)
+		return error;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int sys_listen_unix(const char *path, mode_t mode)
+{
+	struct sockaddr_un a;
+	int error = unix_address(path, &a);
+	if (error < 0)
+		return error;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(path); /* left over from a run that was killed */
+	/* The mode must hold from the first moment, and fchmod does nothing for a socket's name. */
+	mode_t old = umask(0777 & ~mode);
+	int r = bind(fd, (struct sockaddr *)&a, sizeof a);
+	error = -errno;
+	umask(old);
+	if (r < 0 || listen(fd, 64) < 0) {
+		if (r == 0)
+			error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int sys_accept(int fd)
+{
+	int r;
+	do
+		r = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int sys_peer(int fd, struct ucred *who)
+{
+	socklen_t n = sizeof *who;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &n) < 0 ? -errno : 0;
+}
