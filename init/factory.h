@@ -20,9 +20,9 @@ extern const struct chan_class chan_socketpair;
 
 /* What a measured program is made of; every fd belongs to the launch, which closes it when start has returned. */
 struct measured {
-	int image;            /* sealed memfd of the program; what runs */
-	int files;            /* mount fd of the private read-only tmpfs, or -1 (DESIGN, section 4.3) */
-	bool by_path;         /* the program has an interpreter and stands in files: run by its (covered) path */
+	int image;    /* sealed memfd of the program; what runs */
+	int files;    /* mount fd of the private read-only tmpfs, or -1 (DESIGN, section 4.3) */
+	bool by_path; /* the program has an interpreter and stands in files: run by its (covered) path */
 	struct digest program;
 	struct digest files_digest;
 };
@@ -31,9 +31,9 @@ struct measured {
 struct start_plan {
 	const struct service *service;
 	const struct measured *measured;
-	int channel;   /* the child's end; becomes fd 3 */
+	int channel;	  /* the child's end; becomes fd 3 */
 	int in, out, err; /* what becomes fds 0, 1, 2; -1: /dev/null for in, taoinit's own for out and err */
-	int cgroup;    /* fd of the service's cgroup directory, or -1 */
+	int cgroup;	  /* fd of the service's cgroup directory, or -1 */
 	char *const *env; /* complete */
 };
 
@@ -44,8 +44,8 @@ struct started {
 
 /* What the child writes to the pipe when it could not get as far as the program. */
 struct start_failure {
-	int32_t error;    /* errno */
-	char step[28];    /* "setuid", "execveat", …; NUL-terminated */
+	int32_t error; /* errno */
+	char step[28]; /* "setuid", "execveat", …; NUL-terminated */
 };
 
 struct factory_class {

@@ -31,7 +31,7 @@ enum restart_when { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
 enum channel_error { CHANNEL_ERROR_KEEP, CHANNEL_ERROR_RESTART };
 
 struct service_limit {
-	int resource;   /* RLIMIT_* */
+	int resource;	/* RLIMIT_* */
 	uint64_t value; /* UINT64_MAX: unlimited */
 };
 
@@ -42,7 +42,7 @@ struct digest {
 struct service {
 	const char *name;
 	const struct factory_class *factory; /* process unless the manifest says otherwise */
-	char *const *exec;                   /* NULL-terminated; exec[0] is absolute and is the program */
+	char *const *exec;		     /* NULL-terminated; exec[0] is absolute and is the program */
 	int n_exec;
 	char *const *env; /* "K=V", NULL-terminated, in the order of the manifest; what we add is not in it */
 	int n_env;
@@ -58,12 +58,12 @@ struct service {
 	const uint16_t *after; /* indexes of services; includes those of requires, as DESIGN section 8 says */
 	const uint16_t *requires;
 	uint16_t n_after, n_requires;
-	enum restart_when restart; /* default: on-failure for daemons, never for oneshots */
-	int64_t restart_delay;     /* ns; default 100 ms */
-	uint32_t max_restarts;     /* 0: never give up */
-	int64_t restart_window;    /* ns; default 60 s */
-	int stop_signal;           /* default SIGTERM */
-	int64_t stop_timeout;      /* ns; default 7 s */
+	enum restart_when restart;	     /* default: on-failure for daemons, never for oneshots */
+	int64_t restart_delay;		     /* ns; default 100 ms */
+	uint32_t max_restarts;		     /* 0: never give up */
+	int64_t restart_window;		     /* ns; default 60 s */
+	int stop_signal;		     /* default SIGTERM */
+	int64_t stop_timeout;		     /* ns; default 7 s */
 	enum channel_error on_channel_error; /* default keep */
 	bool essential, privileged, debuggable;
 	bool pinned;
@@ -71,7 +71,7 @@ struct service {
 	bool measure_args, measure_entry, trust_rootfs;
 	const char *const *files; /* measure.files, absolute, in the order of the manifest */
 	int n_files;
-	struct digest entry; /* SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
+	struct digest entry;   /* SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
 	uint64_t capabilities; /* bit CAP_x */
 	const struct service_limit *limits;
 	int n_limits;
@@ -114,11 +114,11 @@ struct diag {
 
 /* What reading depends on besides the bytes; so that tests can say it. */
 struct manifest_context {
-	const char *file;     /* as named in messages */
-	bool can_setuid;      /* services can be given other uids */
-	uid_t own_uid;        /* of taoinit itself: what services get otherwise */
+	const char *file; /* as named in messages */
+	bool can_setuid;  /* services can be given other uids */
+	uid_t own_uid;	  /* of taoinit itself: what services get otherwise */
 	gid_t own_gid;
-	uid_t uid_base;       /* uids of services' own come from [uid_base, uid_base + uid_count) */
+	uid_t uid_base; /* uids of services' own come from [uid_base, uid_base + uid_count) */
 	uint32_t uid_count;
 };
 

@@ -23,8 +23,8 @@
 
 enum measure_flag {
 	MEASURE_TRUST_ROOTFS = 1, /* an interpreter is allowed without listing files */
-	MEASURE_DEBUGGABLE = 2,   /* the image may be read, so that the process can be traced */
-	MEASURE_CHECK_USER = 4,   /* refuse what uid/gid/groups could not execute */
+	MEASURE_DEBUGGABLE = 2,	  /* the image may be read, so that the process can be traced */
+	MEASURE_CHECK_USER = 4,	  /* refuse what uid/gid/groups could not execute */
 };
 
 /* Followed by path and n_files paths, each NUL-terminated. */
@@ -40,14 +40,14 @@ struct measure_request {
 
 struct measure_reply {
 	uint64_t id;
-	int32_t error;     /* 0; -errno of the refusal */
+	int32_t error;	   /* 0; -errno of the refusal */
 	uint8_t has_image; /* fds attached, in this order */
 	uint8_t has_files;
 	uint8_t by_path;
-	uint8_t cached;    /* nothing was hashed anew */
+	uint8_t cached; /* nothing was hashed anew */
 	struct digest program;
 	struct digest files;
-	char text[256];    /* why not and the remedy, for people; NUL-terminated */
+	char text[256]; /* why not and the remedy, for people; NUL-terminated */
 };
 
 /* Packs a request for a service: bytes, or ERR_TOO_LARGE. */

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -35,6 +36,16 @@ int sys_close(int fd)
 {
 	/* On Linux the descriptor is gone even after EINTR. */
 	return result(close(fd));
+}
+
+void sys_close_from(int first)
+{
+	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+		return;
+	struct rlimit r = { 1024, 1024 };
+	getrlimit(RLIMIT_NOFILE, &r);
+	for (int fd = first; (rlim_t)fd < r.rlim_cur; fd++)
+		close(fd);
 }
 
 ssize_t sys_read(int fd, void *p, size_t n)

@@ -21,6 +21,7 @@
 /* Descriptors and files. */
 int sys_open(const char *path, int flags, mode_t mode);
 int sys_close(int fd);
+void sys_close_from(int first); /* every descriptor from first on */
 ssize_t sys_read(int fd, void *p, size_t n);
 ssize_t sys_write(int fd, const void *p, size_t n);
 /* All of n bytes, blocking; -EPIPE at an early end of file. Never in PID 1's loop. */
@@ -63,7 +64,7 @@ int sys_timerfd(void);
 /* Absolute CLOCK_MONOTONIC nanoseconds; 0 disarms. */
 int sys_timer_set(int fd, int64_t when);
 int sys_signalfd(const sigset_t *mask);
-int64_t sys_now(void);      /* CLOCK_MONOTONIC (stops in suspend), ns */
+int64_t sys_now(void);	    /* CLOCK_MONOTONIC (stops in suspend), ns */
 int64_t sys_realtime(void); /* ns since 1970 */
 
 /* Processes. */
@@ -75,7 +76,7 @@ pid_t sys_fork(int cgroup);
 pid_t sys_getppid(void);
 int sys_kill(pid_t pid, int sig);
 pid_t sys_wait(pid_t pid, int *status); /* blocks: never in PID 1's loop */
-int sys_setuid_only(uid_t uid);         /* real, effective and saved; groups stay */
+int sys_setuid_only(uid_t uid);		/* real, effective and saved; groups stay */
 int sys_subreaper(void);
 int sys_undumpable(void);
 int sys_process_name(const char *name);
@@ -95,7 +96,7 @@ _Noreturn void sys_exit(int status);
 int sys_random(void *p, size_t n);
 
 /* Memory. */
-void *sys_map(size_t n);               /* anonymous, private, lazily filled; NULL on failure */
+void *sys_map(size_t n); /* anonymous, private, lazily filled; NULL on failure */
 void sys_unmap(void *p, size_t n);
 void sys_forget(void *p, size_t n); /* gives the pages back; they read as zeros from now on */
 /* Locked, not dumped, wiped in children (DESIGN, section 2); a guard page stands below. NULL on failure;

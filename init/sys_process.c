@@ -40,7 +40,7 @@ pid_t sys_fork(int cgroup)
 		return plain_fork();
 	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
 				   .exit_signal = SIGCHLD,
-				   .cgroup = (uint64_t)cgroup };
+				   .cgroup = (unsigned)cgroup };
 	long pid = syscall(SYS_clone3, &args, sizeof args);
 	if (pid >= 0)
 		return (pid_t)pid;

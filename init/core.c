@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "../crypto/tao_state.h"
+#include "core.h"
+#include "sys.h"
+
+/* BearSSL signs on P-256 with less than 8 KiB of stack; protobuf and HMAC come on top. The guard page tells. */
+#define CORE_STACK_BYTES 32768
+
+struct core {
+	uint8_t stack[CORE_STACK_BYTES]; /* grows down, towards the guard page */
+	struct tao tao;
+	struct tao_seed seed;
+	uint8_t entropy[48];
+	bool ready;
+};
+
+/* One call: arguments and result travel through this. */
+struct call {
+	struct core *core;
+	struct span in;
+	uint8_t *dst;
+	size_t n;
+	int result;
+};
+
+static int on_core(struct core *core, void (*f)(void *), struct call *call)
+{
+	call->core = core;
+	sys_call_on_stack(core->stack + CORE_STACK_BYTES, f, call);
+	return call->result;
+}
+
+struct core *core_open(bool *locked)
+{
+	return sys_map_secret((sizeof(struct core) + 4095) & ~(size_t)4095, locked);
+}
+
+struct tao_seed *core_seed(struct core *core)
+{
+	return &core->seed;
+}
+
+bool core_ready(const struct core *core)
+{
+	return core->ready;
+}
+
+static void do_init(void *p)
+{
+	struct call *c = p;
+	c->result = tao_init(&c->core->tao, &c->core->seed);
+}
+
+int core_init(struct core *core)
+{
+	struct call c = { 0 };
+	int r = on_core(core, do_init, &c);
+	wipe(&core->seed, sizeof core->seed);
+	core->ready = r == 0;
+	return r;
+}
+
+static void do_wipe(void *p)
+{
+	struct call *c = p;
+	c->result = tao_wipe(&c->core->tao);
+}
+
+int core_wipe(struct core *core)
+{
+	struct call c = { 0 };
+	core->ready = false;
+	return on_core(core, do_wipe, &c);
+}
+
+void core_added(struct core *core, struct span child)
+{
+	tao_added(&core->tao, child);
+}
+
+void core_removed(struct core *core, struct span child)
+{
+	tao_removed(&core->tao, child);
+}
+
+static int reseed(struct core *core)
+{
+	if (!core->ready)
+		return ERR_STATE;
+	if (sys_random(core->entropy, sizeof core->entropy) < 0)
+		return ERR_IO;
+	int r = tao_reseed(&core->tao, core->entropy);
+	wipe(core->entropy, sizeof core->entropy);
+	return r;
+}
+
+static void do_random(void *p)
+{
+	struct call *c = p;
+	c->result = reseed(c->core);
+	if (c->result == 0)
+		c->result = tao_random(&c->core->tao, c->dst, c->n);
+}
+
+int core_random(struct core *core, uint8_t *dst, size_t n)
+{
+	struct call c = { .dst = dst, .n = n };
+	return on_core(core, do_random, &c);
+}

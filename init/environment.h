@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The environment: everything around the Tao. It owns the loop, the units, the channels, the workers and the
+ * guard; environment_open() makes them, in the order in which the design note wants them made.
+ */
+#ifndef TAO_ENVIRONMENT_H
+#define TAO_ENVIRONMENT_H
+
+#include "../crypto/root.h"
+#include "../policy/guard.h"
+#include "core.h"
+#include "loop.h"
+#include "measure.h"
+#include "unit.h"
+#include "worker.h"
+
+/* Where taoinit finds itself. */
+enum place {
+	PLACE_PROCESS,	 /* an ordinary process: a child subreaper */
+	PLACE_CONTAINER, /* PID 1 of a pid namespace */
+	PLACE_MACHINE,	 /* PID 1 of a kernel */
+};
+
+enum ending { END_NONE, END_EXIT, END_REBOOT, END_POWEROFF, END_HALT };
+
+enum source {
+	SOURCE_SIGNAL,
+	SOURCE_WORKER,
+	SOURCE_EXEC,
+	SOURCE_CGROUP,
+	SOURCE_CHANNEL,
+	SOURCE_LISTENER,
+	SOURCE_CLIENT
+};
+
+enum worker_kind { WORKER_ROOT, WORKER_MEASURE, WORKERS };
+
+/* Clients of the admin channel at once; each has a timer and a stream. */
+#define ADMIN_CLIENTS_MAX 64
+#define ADMIN_LISTENERS_MAX 4
+
+/* The numbers of the loop's timers. */
+#define TIMER_UNIT(env, u) ((uint32_t)(u))
+#define TIMER_CHANNEL(env, u) ((uint32_t)((env)->manifest.n_services + (u)))
+#define TIMER_CLIENT(env, c) ((uint32_t)(2 * (env)->manifest.n_services + (c)))
+#define TIMER_WORKER(env, w) ((uint32_t)(2 * (env)->manifest.n_services + ADMIN_CLIENTS_MAX + (w)))
+#define TIMER_SHUTDOWN(env) TIMER_WORKER(env, WORKERS)
+#define TIMER_COUNT(env) (TIMER_SHUTDOWN(env) + 1)
+
+/* Which process is whose: open addressing, a power of two, at most half full. */
+enum pid_role { PID_NONE, PID_MAIN, PID_KILLER, PID_WORKER };
+struct pid_entry {
+	pid_t pid;
+	uint16_t index;
+	uint8_t role;
+};
+
+/* Programs of units, as measured for their last start. */
+struct unit_digests {
+	struct digest program, files;
+};
+
+struct admin_client {
+	struct stream stream;
+	uid_t uid;
+	gid_t gid;
+	bool open;
+	bool waiting_memory, runnable;
+	int16_t waits_for; /* unit whose coming to rest or up ends the request in progress, -1: none */
+	uint8_t wait_kind;
+	uint64_t wait_seq;
+	char wait_op[32];
+};
+
+struct env {
+	/* What it was told. */
+	enum place place;
+	const char *manifest_path;
+	struct arena arena;
+	struct manifest manifest;
+	bool have_manifest;
+	bool can_setuid;
+	char problem[512]; /* why it does not run services: bad manifest, closed root */
+
+	/* The Tao and who it is. */
+	struct core *core;
+	struct root_identity identity;
+	uint8_t host_name[512]; /* binary Prin of the host */
+	size_t host_name_n;
+	uint8_t guard_name[512]; /* binary SubPrin */
+	size_t guard_name_n;
+	struct guard guard;
+
+	/* The machinery. */
+	struct loop loop;
+	int signal_fd;
+	struct worker workers[WORKERS];
+	struct stream_pool pool;
+	uint8_t *answer; /* one answer being made; answer_cap bytes */
+	size_t answer_cap;
+	struct pid_entry *pids;
+	uint32_t pids_cap;
+
+	/* The units. */
+	struct unit *units;
+	struct unit_digests *digests;
+	uint16_t *successors; /* of unit u: [successor_at[u], successor_at[u + 1]) */
+	uint32_t *successor_at;
+	uint16_t *changed; /* ring of units whose neighbours are to be told */
+	uint32_t changed_head, changed_n;
+	uint16_t *to_measure; /* ring of units that wait for the measure worker */
+	uint32_t to_measure_head, to_measure_n, measuring_n;
+	uint64_t launches;
+	uint32_t runnable_n, waiting_memory_n;
+
+	/* cgroups: path of the directory below which each service gets its own, or "". */
+	char cgroup_base[256];
+
+	/* The admin channel. */
+	int listeners[ADMIN_LISTENERS_MAX];
+	struct admin_client *clients;
+
+	/* The end. */
+	enum ending ending;
+	bool stopping;
+	int exit_code;
+};
+
+/* Everything up to the first wait. Returns 0, or an exit status where there is nothing to run for. */
+int environment_open(struct env *env);
+/* Runs until the end; the exit status (containers and ordinary processes). */
+int environment_run(struct env *env);
+
+/* Begins an ordered stop of everything; further calls only make the ending stronger. */
+void environment_stop(struct env *env, enum ending ending, int exit_code);
+
+void pid_add(struct env *env, pid_t pid, enum pid_role role, uint16_t index);
+struct pid_entry pid_take(struct env *env, pid_t pid);
+
+/* Units as launch.c, channel.c, cgroup.c see them; each says what it does there. */
+void launch_ask(struct env *env, uint16_t u); /* puts u into the queue for measuring */
+void launch_pump(struct env *env);	      /* sends what the worker has room for */
+void launch_reply(struct env *env);	      /* reads the worker's answers */
+void launch_worker_lost(struct env *env);     /* asks everything again */
+int launch_start(struct env *env, uint16_t u,
+		 const struct measured *measured); /* policy → channel → start → notify */
+void launch_exec_event(struct env *env, uint16_t u);
+void launch_ended(struct env *env, uint16_t u); /* the main process is gone: forget what belonged to it */
+void launch_name(const struct env *env, uint16_t u, bool extended, struct wr *out); /* binary Prin */
+void launch_subprin(const struct env *env, uint16_t u, struct wr *out); /* after the guard, as started */
+void launch_forget(struct env *env, uint16_t u);			/* at rest for good: removes the cgroup */
+
+int cgroup_find(struct env *env);
+int cgroup_make(struct env *env, uint16_t u); /* directory fd, -1: none */
+void cgroup_remove(struct env *env, uint16_t u);
+bool cgroup_is_empty(struct env *env, uint16_t u);
+int cgroup_kill(struct env *env, uint16_t u);
+int cgroup_watch(struct env *env, uint16_t u); /* SOURCE_CGROUP events from now on */
+void cgroup_unwatch(struct env *env, uint16_t u);
+void cgroup_close(struct env *env);
+
+/* Kills everything of a unit: its cgroup, else all processes of its own uid, else its process group. */
+void reaper_kill_all(struct env *env, uint16_t u);
+/* Is anything left that we can know of? */
+bool reaper_is_empty(struct env *env, uint16_t u);
+void reaper_signal(struct env *env);
+
+void channel_open(struct env *env, uint16_t u, int fd);
+void channel_close(struct env *env, uint16_t u);
+void channel_event(struct env *env, uint16_t u, uint32_t events);
+void channel_timer(struct env *env, uint16_t u);
+void channel_turn(struct env *env); /* one request of each channel that has some waiting */
+
+int admin_open(struct env *env);
+void admin_accept(struct env *env, uint32_t listener);
+void admin_event(struct env *env, uint32_t client, uint32_t events);
+void admin_timer(struct env *env, uint32_t client);
+void admin_turn(struct env *env);
+void admin_unit_changed(struct env *env, uint16_t u);
+void admin_close(struct env *env);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A unit is a service at run time. Its whole behaviour is a matrix of state × event cells (unit.c); the lists
+ * below make the enums, the names and the manual's table.
+ */
+#ifndef TAO_UNIT_H
+#define TAO_UNIT_H
+
+#include "manifest.h"
+#include "stream.h"
+
+struct env;
+
+enum unit_state {
+#define STATE(id, text, meaning) UNIT_##id,
+#define EVENT(id, meaning)
+#include "unit.def"
+#undef STATE
+	UNIT_STATES
+};
+
+enum unit_event {
+#define STATE(id, text, meaning)
+#undef EVENT
+#define EVENT(id, meaning) ON_##id,
+#include "unit.def"
+#undef EVENT
+#undef STATE
+	UNIT_EVENTS
+};
+
+/* What a program may add to its own name: names travel in every attestation. */
+#define UNIT_EXTENSION_MAX 4096
+/* Why it is in its state, for people. */
+#define UNIT_REASON_MAX 320
+
+struct unit {
+	uint8_t state;	      /* enum unit_state */
+	bool wanted;	      /* somebody wants it up */
+	bool again;	      /* being stopped in order to be started again */
+	bool added;	      /* the Tao was told that it is there */
+	bool killing;	      /* SIGKILL has been sent to all of it */
+	bool queued;	      /* in the queue of those whose neighbours changed */
+	bool exec_failed;     /* error and step of the last start are in reason */
+	bool retry;	      /* … and it is worth trying again, whatever restart says */
+	bool waiting_memory;  /* its channel waits for room in the pool */
+	bool runnable;	      /* a whole request stands in its channel's buffer */
+	pid_t pid;	      /* main process, 0: none */
+	pid_t killer;	      /* helper that kills what is left, 0: none */
+	int exec_error;	      /* end of the pipe that tells of exec, -1: none */
+	int cgroup_events;    /* open while we wait for the cgroup to be empty, -1: none */
+	int status;	      /* wait(2) status of the last end */
+	bool ended;	      /* there was one */
+	uint32_t restarts;    /* since boot */
+	uint32_t streak;      /* ends in a row without ten good seconds between */
+	uint32_t in_window;   /* restarts since window_start */
+	int64_t window_start; /* CLOCK_MONOTONIC ns, as since */
+	int64_t since;	      /* when it came into its state */
+	uint64_t launch;      /* number of the launch in progress: late answers to others are dropped */
+	struct stream channel;
+	uint8_t *extension; /* what the program added to its name: a binary SubPrin, or NULL */
+	size_t extension_n;
+	char *reason; /* UNIT_REASON_MAX bytes, made when there is something to say */
+};
+
+/* Delivers one event to one unit: finds the cell and runs it. */
+void unit_event(struct env *env, uint16_t u, enum unit_event event);
+
+/* Orders. start brings up what the service requires, too; stop takes down what requires it. ERR_STATE during
+ * shutdown. */
+int unit_start(struct env *env, uint16_t u);
+int unit_stop(struct env *env, uint16_t u);
+int unit_restart(struct env *env, uint16_t u);
+
+/* Tells the neighbours of all units whose state has changed: once a turn, until it is quiet. */
+void unit_settle_all(struct env *env);
+
+/* At rest: nothing of it runs and nothing is under way. */
+bool unit_at_rest(const struct unit *unit);
+const char *unit_state_text(enum unit_state state);
+void unit_say(struct unit *unit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A small number for exit statuses: 128 + signal, as shells and container tools count. */
+int unit_exit_code(int wait_status);
+
+#endif
