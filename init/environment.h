@@ -39,6 +39,19 @@ enum worker_kind { WORKER_ROOT, WORKER_MEASURE, WORKERS };
 #define ADMIN_CLIENTS_MAX 64
 #define ADMIN_LISTENERS_MAX 4
 
+/* A program's name with all that it may be extended by; what is longer is refused. */
+#define LAUNCH_NAME_MAX 8192
+#define LAUNCH_ARGS_MAX 64
+#define LAUNCH_ENV_MAX 256
+
+/* Room for what one start needs while it is made. */
+struct launch_scratch {
+	char *env[LAUNCH_ENV_MAX + 6];
+	char service[SERVICE_NAME_MAX + 16];
+	uint8_t name[LAUNCH_NAME_MAX];				   /* of the launch or end being worked on */
+	uint8_t program[LAUNCH_NAME_MAX], joined[LAUNCH_NAME_MAX]; /* launch_name's own */
+};
+
 /* The numbers of the loop's timers. */
 #define TIMER_UNIT(env, u) ((uint32_t)(u))
 #define TIMER_CHANNEL(env, u) ((uint32_t)((env)->manifest.n_services + (u)))
@@ -80,6 +93,8 @@ struct env {
 	struct manifest manifest;
 	bool have_manifest;
 	bool can_setuid;
+	uid_t own_uid;
+	gid_t own_gid;
 	char problem[512]; /* why it does not run services: bad manifest, closed root */
 
 	/* The Tao and who it is. */
@@ -87,9 +102,9 @@ struct env {
 	struct root_identity identity;
 	uint8_t host_name[512]; /* binary Prin of the host */
 	size_t host_name_n;
-	uint8_t guard_name[512]; /* binary SubPrin */
-	size_t guard_name_n;
 	struct guard guard;
+	uint8_t base_name[512]; /* host and guard: what hosted programs' names begin with */
+	size_t base_name_n;
 
 	/* The machinery. */
 	struct loop loop;
@@ -110,6 +125,9 @@ struct env {
 	uint32_t changed_head, changed_n;
 	uint16_t *to_measure; /* ring of units that wait for the measure worker */
 	uint32_t to_measure_head, to_measure_n, measuring_n;
+	uint16_t *reach_list; /* of one order: n_services each */
+	uint8_t *reach_seen;
+	struct launch_scratch *scratch;
 	uint64_t launches;
 	uint32_t runnable_n, waiting_memory_n;
 
@@ -121,6 +139,7 @@ struct env {
 	struct admin_client *clients;
 
 	/* The end. */
+	bool reap_more; /* more children have ended than one turn reaps */
 	enum ending ending;
 	bool stopping;
 	int exit_code;
@@ -133,6 +152,9 @@ int environment_run(struct env *env);
 
 /* Begins an ordered stop of everything; further calls only make the ending stronger. */
 void environment_stop(struct env *env, enum ending ending, int exit_code);
+
+/* A worker's process is gone: what it meant, and when it is started again. */
+void environment_worker_ended(struct env *env, uint16_t w);
 
 void pid_add(struct env *env, pid_t pid, enum pid_role role, uint16_t index);
 struct pid_entry pid_take(struct env *env, pid_t pid);

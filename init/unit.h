@@ -43,6 +43,7 @@ struct unit {
 	bool queued;	      /* in the queue of those whose neighbours changed */
 	bool exec_failed;     /* error and step of the last start are in reason */
 	bool retry;	      /* … and it is worth trying again, whatever restart says */
+	bool asking, asked;   /* its question is in the ring, with the measure worker */
 	bool waiting_memory;  /* its channel waits for room in the pool */
 	bool runnable;	      /* a whole request stands in its channel's buffer */
 	pid_t pid;	      /* main process, 0: none */

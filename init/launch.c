@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A measured launch, from the question to the measure worker to the exec: measure → name → policy → channel →
+ * start → notify. Nothing of a refused launch is left: no process, descriptor, name or cgroup.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "../policy/name.h"
+#include "boundary.h"
+#include "environment.h"
+#include "log.h"
+#include "sys.h"
+
+/* Questions under way at once. The worker answers one after another; more only fill its socket. */
+#define MEASURING_MAX 64
+
+static const struct service *service_of(const struct env *env, uint16_t u)
+{
+	return &env->manifest.services[u];
+}
+
+/* ---- names ---- */
+
+static void write_program(const struct env *env, uint16_t u, struct wr *out)
+{
+	const struct service *s = service_of(env, u);
+	struct span args[LAUNCH_ARGS_MAX];
+	int n_args = -1;
+	if (s->measure_args) {
+		n_args = 0;
+		for (int i = 1; i < s->n_exec && n_args < LAUNCH_ARGS_MAX; i++)
+			args[n_args++] = span_str(s->exec[i]);
+	}
+	struct program_name name = {
+		.sha256 = env->digests[u].program.b,
+		.args = args,
+		.n_args = n_args,
+		.files_sha256 = s->n_files > 0 ? env->digests[u].files.b : NULL,
+		.entry_sha256 = s->measure_entry ? s->entry.b : NULL,
+		.trust_rootfs = s->trust_rootfs,
+		.privileged = s->privileged,
+	};
+	name_write_program(out, &name);
+}
+
+void launch_subprin(const struct env *env, uint16_t u, struct wr *out)
+{
+	write_program(env, u, out);
+}
+
+void launch_name(const struct env *env, uint16_t u, bool extended, struct wr *out)
+{
+	struct wr program = wr_to(env->scratch->program, LAUNCH_NAME_MAX);
+	struct wr joined = wr_to(env->scratch->joined, LAUNCH_NAME_MAX);
+	const struct unit *unit = &env->units[u];
+	write_program(env, u, &program);
+	if (program.err != ERR_NONE) {
+		out->err = program.err;
+		return;
+	}
+	struct span below = wr_span(&program);
+	if (extended && unit->extension != NULL) {
+		if (name_join(below, span_of(unit->extension, unit->extension_n), &joined) < 0) {
+			out->err = ERR_NO_SPACE;
+			return;
+		}
+		below = wr_span(&joined);
+	}
+	if (name_extend(span_of(env->base_name, env->base_name_n), below, out) < 0 && out->err == ERR_NONE)
+		out->err = ERR_NO_SPACE;
+}
+
+/* ---- asking for measurements ---- */
+
+void launch_ask(struct env *env, uint16_t u)
+{
+	if (env->units[u].asking)
+		return; /* already in the ring, not sent yet: it will carry the new launch's number */
+	env->units[u].asking = true;
+	env->to_measure[(env->to_measure_head + env->to_measure_n++) % env->manifest.n_services] = u;
+	launch_pump(env);
+}
+
+static int send_request(struct env *env, uint16_t u)
+{
+	struct worker *worker = &env->workers[WORKER_MEASURE];
+	struct wr message = wr_to(env->answer, MEASURE_MESSAGE_MAX);
+	int r = measure_pack(service_of(env, u), env->units[u].launch << 16 | u, env->can_setuid, &message);
+	if (r < 0)
+		return -E2BIG;
+	ssize_t n = sys_send(worker->fd, wr_span(&message), NULL, 0);
+	return n < 0 ? (int)n : 0;
+}
+
+void launch_pump(struct env *env)
+{
+	struct worker *worker = &env->workers[WORKER_MEASURE];
+	while (env->to_measure_n > 0 && worker->fd >= 0 && env->measuring_n < MEASURING_MAX) {
+		uint16_t u = env->to_measure[env->to_measure_head];
+		int r = env->units[u].state == UNIT_MEASURING ? send_request(env, u) : -ECANCELED;
+		if (r == -EAGAIN || r == -EPIPE || r == -ECONNRESET || r == -ENOBUFS)
+			return; /* room comes with the next answer; a dead worker is started again */
+		env->to_measure_head = (env->to_measure_head + 1) % env->manifest.n_services;
+		env->to_measure_n--;
+		env->units[u].asking = false;
+		if (r == 0) {
+			env->units[u].asked = true;
+			env->measuring_n++;
+		} else if (r != -ECANCELED) {
+			unit_say(&env->units[u],
+				 "exec, measure.files and groups together are too long to measure");
+			unit_event(env, u, ON_REFUSED);
+		}
+	}
+}
+
+void launch_worker_lost(struct env *env)
+{
+	env->measuring_n = 0;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
+		bool asked = env->units[u].asked;
+		env->units[u].asked = false;
+		if (asked && env->units[u].state == UNIT_MEASURING)
+			launch_ask(env, u);
+	}
+}
+
+static void close_all(const int *fds, int n)
+{
+	for (int i = 0; i < n; i++)
+		sys_close(fds[i]);
+}
+
+static void measured(struct env *env, uint16_t u, const struct measure_reply *reply, const int *fds, int n_fds)
+{
+	struct unit *unit = &env->units[u];
+	const struct service *s = service_of(env, u);
+	struct measured m = { .image = -1, .files = -1, .by_path = reply->by_path != 0 };
+	if (reply->error != 0) {
+		unit_say(unit, "%s", reply->text);
+		if (reply->error == -EAGAIN || reply->error == -ENOMEM || reply->error == -ENFILE ||
+		    reply->error == -EMFILE)
+			unit_event(env, u, ON_EXEC_FAILED);
+		else
+			unit_event(env, u, ON_REFUSED);
+		return;
+	}
+	if (n_fds != (reply->has_image ? 1 : 0) + (reply->has_files ? 1 : 0) || !reply->has_image) {
+		unit_say(unit, "the measure worker sent no image");
+		unit_event(env, u, ON_REFUSED);
+		return;
+	}
+	m.image = fds[0];
+	m.files = reply->has_files ? fds[1] : -1;
+	m.program = reply->program;
+	m.files_digest = reply->files;
+	if (measure_check_image(m.image, s->debuggable) < 0) {
+		unit_say(unit, "the measure worker sent an image that is not sealed");
+		unit_event(env, u, ON_REFUSED);
+		return;
+	}
+	int r = launch_start(env, u, &m);
+	if (r == 0)
+		unit_event(env, u, ON_MEASURED);
+	else if (r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		unit_event(env, u, ON_EXEC_FAILED);
+	else
+		unit_event(env, u, ON_REFUSED);
+}
+
+void launch_reply(struct env *env)
+{
+	/* Bounded: the others wait for us. */
+	for (int i = 0; i < MEASURING_MAX; i++) {
+		struct measure_reply reply;
+		int fds[2], n_fds = 0;
+		ssize_t n = sys_recv(env->workers[WORKER_MEASURE].fd, &reply, sizeof reply, fds, 2, &n_fds);
+		if (n < 0 || n == 0)
+			return;
+		if (n == (ssize_t)sizeof reply) {
+			uint16_t u = (uint16_t)reply.id;
+			reply.text[sizeof reply.text - 1] = '\0';
+			if (u < env->manifest.n_services && env->units[u].asked) {
+				env->units[u].asked = false;
+				env->measuring_n--;
+			}
+			if (u < env->manifest.n_services && env->units[u].state == UNIT_MEASURING &&
+			    env->units[u].launch << 16 == (reply.id & ~(uint64_t)0xffff))
+				measured(env, u, &reply, fds, n_fds);
+		}
+		close_all(fds, n_fds);
+		launch_pump(env);
+	}
+}
+
+/* ---- starting ---- */
+
+/* Pointers and added strings of one child's environment; valid until the next start. */
+static char *const *make_environment(const struct service *s, struct launch_scratch *scratch)
+{
+	int n = 0;
+	bool has_path = false;
+	for (int i = 0; i < s->n_env; i++) {
+		if (n >= LAUNCH_ENV_MAX)
+			return NULL;
+		scratch->env[n++] = s->env[i];
+		has_path = has_path || strncmp(s->env[i], "PATH=", 5) == 0;
+	}
+	if (!has_path)
+		scratch->env[n++] =
+			(char *)(uintptr_t) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	snprintf(scratch->service, sizeof scratch->service, "TAO_SERVICE=%s", s->name);
+	scratch->env[n++] = scratch->service;
+	scratch->env[n++] = (char *)(uintptr_t) "TAO_CHANNEL_FD=3";
+	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_CHANNEL_TYPE=pipe";
+	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_SPEC=tao::RPC+tao::FDMessageChannel(3, 3)";
+	scratch->env[n] = NULL;
+	return scratch->env;
+}
+
+static void printable(const struct env *env, uint16_t u, char *text, size_t cap)
+{
+	struct wr b = wr_to(env->scratch->name, LAUNCH_NAME_MAX), t = wr_to(text, cap - 1);
+	launch_subprin(env, u, &b);
+	if (b.err != ERR_NONE || name_print_binary(wr_span(&b), NAME_SUBPRIN, &t) < 0)
+		t.n = 0;
+	text[t.n] = '\0';
+}
+
+/* Name and policy: 0, or -EACCES with the reason said. */
+static int admit(struct env *env, uint16_t u, const struct measured *m)
+{
+	const struct service *s = service_of(env, u);
+	struct unit *unit = &env->units[u];
+	struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
+	struct why why = { "" };
+	if (s->pinned && memcmp(s->sha256.b, m->program.b, sizeof m->program.b) != 0) {
+		char hex[65];
+		for (int i = 0; i < 32; i++)
+			snprintf(hex + 2 * i, 3, "%02x", m->program.b[i]);
+		unit_say(unit,
+			 "%s: its SHA-256 is %s, not the one in the manifest; if the change was meant, set "
+			 "services.%s.sha256",
+			 s->exec[0], hex, s->name);
+		return -EACCES;
+	}
+	env->digests[u].program = m->program;
+	env->digests[u].files = m->files_digest;
+	launch_name(env, u, false, &w);
+	if (w.err != ERR_NONE) {
+		unit_say(unit, "its name would be longer than %d bytes; leave measure.args out", LAUNCH_NAME_MAX);
+		return -EACCES;
+	}
+	if (boundary_may_execute(env, wr_span(&w), &why) != ALLOW) {
+		unit_say(unit, "the policy refuses to run it (%s)", why.rule);
+		return -EACCES;
+	}
+	return 0;
+}
+
+static int fork_it(struct env *env, uint16_t u, const struct measured *m, int host_end, int child_end)
+{
+	const struct service *s = service_of(env, u);
+	struct unit *unit = &env->units[u];
+	struct started started = { 0, -1 };
+	struct start_plan plan = {
+		.service = s,
+		.measured = m,
+		.channel = child_end,
+		.in = -1,
+		.out = -1,
+		.err = -1,
+		.env = make_environment(s, env->scratch),
+	};
+	if (plan.env == NULL) {
+		unit_say(unit, "more than %d variables in env", LAUNCH_ENV_MAX);
+		return -E2BIG;
+	}
+	plan.cgroup = cgroup_make(env, u);
+	int r = s->factory->start(&plan, &started);
+	if (plan.cgroup >= 0)
+		sys_close(plan.cgroup);
+	if (r < 0) {
+		unit_say(unit, "cannot start a process: %s", strerror(-r));
+		launch_forget(env, u);
+		return r;
+	}
+	unit->pid = started.pid;
+	unit->exec_error = started.exec_error;
+	pid_add(env, started.pid, PID_MAIN, u);
+	if (started.exec_error >= 0)
+		loop_add(&env->loop, SOURCE_EXEC, u, started.exec_error, EPOLLIN);
+	channel_open(env, u, host_end);
+	return 0;
+}
+
+int launch_start(struct env *env, uint16_t u, const struct measured *m)
+{
+	const struct service *s = service_of(env, u);
+	struct unit *unit = &env->units[u];
+	int host_end = -1, child_end = -1;
+	int r = admit(env, u, m);
+	if (r < 0)
+		return r;
+	r = s->factory->chan->open(&host_end, &child_end);
+	if (r < 0) {
+		unit_say(unit, "cannot make its channel: %s", strerror(-r));
+		return r;
+	}
+	sys_nonblock(host_end);
+	r = fork_it(env, u, m, host_end, child_end);
+	sys_close(child_end);
+	if (r < 0) {
+		sys_close(host_end);
+		return r;
+	}
+	struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
+	launch_subprin(env, u, &w);
+	core_added(env->core, wr_span(&w));
+	unit->added = true;
+	char text[256];
+	printable(env, u, text, sizeof text);
+	log_info("%s: started%s%s", s->name, text[0] != '\0' ? " as " : "", text);
+	return 0;
+}
+
+/* Which failures of a child's way to its program are worth another try, whatever the restart policy says. */
+static bool is_passing(int error)
+{
+	return error == EAGAIN || error == ENOMEM || error == ENFILE || error == EMFILE || error == EINTR ||
+	       error == ETXTBSY;
+}
+
+void launch_exec_event(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	struct start_failure failure;
+	if (unit->exec_error < 0)
+		return;
+	ssize_t n = sys_read(unit->exec_error, &failure, sizeof failure);
+	if (n == -EAGAIN)
+		return;
+	loop_remove(&env->loop, unit->exec_error);
+	sys_close(unit->exec_error);
+	unit->exec_error = -1;
+	if (n == 0) {
+		unit_event(env, u, ON_EXEC_OK);
+		return;
+	}
+	if (n == (ssize_t)sizeof failure) {
+		failure.step[sizeof failure.step - 1] = '\0';
+		unit_say(unit, "%s: could not be run: %s: %s", service_of(env, u)->exec[0], failure.step,
+			 strerror(failure.error));
+		unit->retry = is_passing(failure.error);
+	} else {
+		unit_say(unit, "%s: could not be run", service_of(env, u)->exec[0]);
+	}
+	unit_event(env, u, ON_EXEC_FAILED);
+}
+
+void launch_ended(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	/* What it said of its exec comes before its end. */
+	launch_exec_event(env, u);
+	if (unit->exec_error >= 0) {
+		/* Somebody else holds the pipe's other end: it had not reached exec, and never will. */
+		loop_remove(&env->loop, unit->exec_error);
+		sys_close(unit->exec_error);
+		unit->exec_error = -1;
+	}
+	channel_close(env, u);
+	unit->pid = 0;
+	if (unit->added) {
+		struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
+		launch_subprin(env, u, &w);
+		core_removed(env->core, wr_span(&w));
+		unit->added = false;
+	}
+}
+
+void launch_forget(struct env *env, uint16_t u)
+{
+	cgroup_remove(env, u);
+}

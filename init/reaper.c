@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ended processes, and the ending of processes: every child and orphan is reaped here, and a service's last
+ * processes are killed here.
+ */
+#include <errno.h>
+#include <signal.h>
+
+#include "environment.h"
+#include "log.h"
+#include "sys.h"
+
+/* One turn reaps at most so many; a flood of orphans then shares the loop with everybody else. */
+#define REAP_MAX 256
+
+static uint32_t slot_of(const struct env *env, pid_t pid)
+{
+	/* Pids are handed out in order; the multiplication spreads what steps in powers of two. */
+	return ((uint32_t)pid * 2654435761U) & (env->pids_cap - 1);
+}
+
+void pid_add(struct env *env, pid_t pid, enum pid_role role, uint16_t index)
+{
+	uint32_t i = slot_of(env, pid);
+	while (env->pids[i].role != PID_NONE)
+		i = (i + 1) & (env->pids_cap - 1);
+	env->pids[i] = (struct pid_entry){ pid, index, (uint8_t)role };
+}
+
+struct pid_entry pid_take(struct env *env, pid_t pid)
+{
+	struct pid_entry none = { 0, 0, PID_NONE };
+	uint32_t mask = env->pids_cap - 1, i = slot_of(env, pid);
+	while (env->pids[i].role != PID_NONE && env->pids[i].pid != pid)
+		i = (i + 1) & mask;
+	struct pid_entry found = env->pids[i];
+	if (found.role == PID_NONE)
+		return none;
+	/* Close the gap: whoever could stand here moves up. */
+	for (uint32_t k = (i + 1) & mask; env->pids[k].role != PID_NONE; k = (k + 1) & mask) {
+		uint32_t home = slot_of(env, env->pids[k].pid);
+		if (((k - home) & mask) >= ((k - i) & mask)) {
+			env->pids[i] = env->pids[k];
+			i = k;
+		}
+	}
+	env->pids[i] = none;
+	return found;
+}
+
+/* ---- killing ---- */
+
+static bool by_uid(const struct env *env, uint16_t u)
+{
+	const struct service *s = &env->manifest.services[u];
+	return env->can_setuid && s->own_uid && s->uid != 0;
+}
+
+/* The killer: as the service's own uid it can reach the service's processes and nothing else. */
+static _Noreturn void kill_uid(uid_t uid)
+{
+	sys_process_name("tao-kill");
+	sys_die_with_parent();
+	if (sys_setuid_only(uid) < 0)
+		sys_exit(1);
+	/* Until nobody is left; who forks faster than this is met again, and a process that the kernel holds ends
+	 * this round when the deadline of PID 1 does. */
+	for (int i = 0; i < 10000; i++)
+		if (sys_kill(-1, SIGKILL) == -ESRCH)
+			sys_exit(0);
+	sys_exit(1);
+}
+
+void reaper_kill_all(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit->killing = true;
+	if (cgroup_kill(env, u) == 0)
+		return;
+	if (unit->pid > 0) {
+		sys_kill(-unit->pid, SIGKILL);
+		sys_kill(unit->pid, SIGKILL);
+	} else if (unit->group > 0) {
+		sys_kill(-unit->group, SIGKILL);
+	}
+	if (!by_uid(env, u) || unit->killer > 0)
+		return;
+	pid_t pid = sys_fork(-1);
+	if (pid == 0)
+		kill_uid(env->manifest.services[u].uid);
+	if (pid < 0)
+		return; /* the unit's timer comes back */
+	unit->killer = pid;
+	pid_add(env, pid, PID_KILLER, u);
+}
+
+bool reaper_is_empty(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	if (unit->pid > 0 || unit->killer > 0)
+		return false;
+	if (env->cgroup_base[0] != '\0')
+		return cgroup_is_empty(env, u);
+	if (by_uid(env, u))
+		return unit->swept;
+	return unit->group <= 0 || sys_kill(-unit->group, 0) == -ESRCH;
+}
+
+/* ---- reaping ---- */
+
+static void worker_gone(struct env *env, uint16_t w)
+{
+	struct worker *worker = &env->workers[w];
+	if (worker->fd >= 0)
+		loop_remove(&env->loop, worker->fd);
+	environment_worker_ended(env, w);
+}
+
+static void main_gone(struct env *env, uint16_t u, pid_t pid, int status)
+{
+	struct unit *unit = &env->units[u];
+	unit->status = status;
+	unit->ended = true;
+	unit->group = pid;
+	unit->swept = false;
+	launch_ended(env, u);
+	unit_event(env, u, ON_ENDED);
+}
+
+static void killer_gone(struct env *env, uint16_t u, int status)
+{
+	struct unit *unit = &env->units[u];
+	unit->killer = 0;
+	unit->swept = status == 0;
+	unit_event(env, u, ON_EMPTY);
+}
+
+/* An orphan was one of the last of some service that has only its process group to tell by. */
+static void orphans_gone(struct env *env)
+{
+	if (env->cgroup_base[0] != '\0')
+		return;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		if (env->units[u].state == UNIT_CLEANING)
+			unit_event(env, u, ON_EMPTY);
+}
+
+void reaper_signal(struct env *env)
+{
+	bool orphans = false;
+	int status, i;
+	for (i = 0; i < REAP_MAX; i++) {
+		pid_t pid = sys_reap(&status);
+		if (pid <= 0)
+			break;
+		struct pid_entry who = pid_take(env, pid);
+		switch ((enum pid_role)who.role) {
+		case PID_MAIN:
+			main_gone(env, who.index, pid, status);
+			break;
+		case PID_KILLER:
+			killer_gone(env, who.index, status);
+			break;
+		case PID_WORKER:
+			worker_gone(env, who.index);
+			break;
+		case PID_NONE:
+			orphans = true;
+			break;
+		}
+	}
+	env->reap_more = i == REAP_MAX;
+	if (orphans)
+		orphans_gone(env);
+}

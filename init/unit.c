@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a unit does: read it from the bottom up. The matrix is the behaviour; its cells are small functions that
+ * act and name the next state.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "environment.h"
+#include "log.h"
+#include "sys.h"
+
+/* After this long up, earlier failures no longer count. */
+#define GOOD_LIFE (10 * NS_PER_S)
+/* The longest wait between two starts. */
+#define BACKOFF_MAX (60 * NS_PER_S)
+/* A fork or exec that failed for want of memory or processes is tried again from 0.1 s, doubling to 1 s. */
+#define RETRY_FIRST (100 * NS_PER_MS)
+#define RETRY_MAX NS_PER_S
+/* A disk may be slow to give a program, or a child to get to its exec: not slower than this. */
+#define MEASURE_TIMEOUT (60 * NS_PER_S)
+#define EXEC_TIMEOUT (10 * NS_PER_S)
+/* SIGKILL needs no time, except in the kernel (an NFS server that is gone): then again, and again. */
+#define KILL_AGAIN NS_PER_S
+
+/* The status of an essential service that could not be run: what shells and container runtimes say then. */
+#define EXIT_NOT_RUN 126
+
+static const struct service *service_of(const struct env *env, uint16_t u)
+{
+	return &env->manifest.services[u];
+}
+
+static const char *name_of(const struct env *env, uint16_t u)
+{
+	return env->manifest.services[u].name;
+}
+
+const char *unit_state_text(enum unit_state state)
+{
+	static const char *const texts[] = {
+#define STATE(id, text, meaning) text,
+#define EVENT(id, meaning)
+#include "unit.def"
+#undef STATE
+#undef EVENT
+	};
+	return state < UNIT_STATES ? texts[state] : "?";
+}
+
+void unit_say(struct unit *unit, const char *format, ...)
+{
+	va_list args;
+	if (unit->reason == NULL)
+		unit->reason = malloc(UNIT_REASON_MAX);
+	if (unit->reason == NULL)
+		return;
+	va_start(args, format);
+	vsnprintf(unit->reason, UNIT_REASON_MAX, format, args);
+	va_end(args);
+}
+
+int unit_exit_code(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+bool unit_at_rest(const struct unit *unit)
+{
+	return unit->state == UNIT_DOWN || unit->state == UNIT_DONE || unit->state == UNIT_FAILED;
+}
+
+static bool is_ready(const struct unit *unit)
+{
+	return unit->state == UNIT_UP || unit->state == UNIT_DONE;
+}
+
+/* ---- neighbours ---- */
+
+static bool requires_it(const struct service *service, uint16_t other)
+{
+	for (uint16_t i = 0; i < service->n_requires; i++)
+		if (service->requires[i] == other)
+			return true;
+	return false;
+}
+
+enum readiness { NOT_YET, GO, NEVER };
+
+/* May it start now, as far as others are concerned? */
+static enum readiness readiness(struct env *env, uint16_t u)
+{
+	const struct service *s = service_of(env, u);
+	enum readiness answer = GO;
+	for (uint16_t i = 0; i < s->n_after; i++) {
+		const struct unit *other = &env->units[s->after[i]];
+		if (is_ready(other))
+			continue;
+		if (requires_it(s, s->after[i])) {
+			if (unit_at_rest(other) && !other->wanted) {
+				unit_say(&env->units[u], "requires %s, which is %s", name_of(env, s->after[i]),
+					 unit_state_text(other->state));
+				return NEVER;
+			}
+			answer = NOT_YET;
+		} else if (other->wanted && !unit_at_rest(other) && other->state != UNIT_BACKOFF) {
+			/* Order alone waits for an attempt, not for success. */
+			answer = NOT_YET;
+		}
+	}
+	return answer;
+}
+
+/* Do none that come after it, and are being stopped too, still run? */
+static bool may_stop(const struct env *env, uint16_t u)
+{
+	for (uint32_t i = env->successor_at[u]; i < env->successor_at[u + 1]; i++) {
+		const struct unit *other = &env->units[env->successors[i]];
+		if (!other->wanted && !unit_at_rest(other))
+			return false;
+	}
+	return true;
+}
+
+static void queue(struct env *env, uint16_t u)
+{
+	if (env->units[u].queued)
+		return;
+	env->units[u].queued = true;
+	env->changed[(env->changed_head + env->changed_n++) % env->manifest.n_services] = u;
+}
+
+/* ---- entering a state ---- */
+
+static void enter(struct env *env, uint16_t u, enum unit_state state)
+{
+	struct unit *unit = &env->units[u];
+	if (unit->state == state)
+		return;
+	unit->state = (uint8_t)state;
+	unit->since = sys_now();
+	loop_cancel(&env->loop, TIMER_UNIT(env, u));
+	queue(env, u);
+	admin_unit_changed(env, u);
+}
+
+static void timer(struct env *env, uint16_t u, int64_t from_now)
+{
+	loop_timer(&env->loop, TIMER_UNIT(env, u), sys_now() + from_now);
+}
+
+/* It rests for good unless somebody starts it: the essential one takes the host with it. */
+static void rest(struct env *env, uint16_t u, enum unit_state state)
+{
+	struct unit *unit = &env->units[u];
+	bool by_itself = unit->wanted;
+	unit->wanted = false;
+	unit->again = false;
+	launch_forget(env, u);
+	enter(env, u, state);
+	if (state == UNIT_FAILED)
+		log_error("%s: %s", name_of(env, u), unit->reason != NULL ? unit->reason : "failed");
+	if (!service_of(env, u)->essential)
+		return;
+	int code = unit->ended && !unit->exec_failed ? unit_exit_code(unit->status)
+		   : state == UNIT_FAILED	     ? EXIT_NOT_RUN
+						     : 0;
+	if (!env->stopping && by_itself) {
+		log_info("%s, which is essential, is %s: stopping", name_of(env, u), unit_state_text(state));
+		environment_stop(env, env->place == PLACE_MACHINE ? END_POWEROFF : END_EXIT, code);
+	} else if (env->stopping && unit->ended) {
+		env->exit_code = code;
+	}
+}
+
+static void try_start(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	switch (readiness(env, u)) {
+	case GO:
+		unit->launch = ++env->launches;
+		unit->killing = false;
+		unit->exec_failed = false;
+		unit->retry = false;
+		enter(env, u, UNIT_MEASURING);
+		timer(env, u, MEASURE_TIMEOUT);
+		launch_ask(env, u);
+		break;
+	case NOT_YET:
+		enter(env, u, UNIT_WAITING);
+		break;
+	case NEVER:
+		rest(env, u, UNIT_DOWN);
+		break;
+	}
+}
+
+/* Delays are 0, d, 2d, 4d … up to a minute. */
+static int64_t backoff(const struct service *service, uint32_t streak)
+{
+	int64_t d = service->restart_delay;
+	if (streak < 2 || d == 0)
+		return 0;
+	for (uint32_t i = 2; i < streak && d < BACKOFF_MAX; i++)
+		d *= 2;
+	return d < BACKOFF_MAX ? d : BACKOFF_MAX;
+}
+
+static int64_t retry_delay(uint32_t streak)
+{
+	int64_t d = RETRY_FIRST;
+	for (uint32_t i = 1; i < streak && d < RETRY_MAX; i++)
+		d *= 2;
+	return d < RETRY_MAX ? d : RETRY_MAX;
+}
+
+static void wait_and_start(struct env *env, uint16_t u, int64_t delay)
+{
+	if (delay == 0) {
+		try_start(env, u);
+		return;
+	}
+	enter(env, u, UNIT_BACKOFF);
+	timer(env, u, delay);
+}
+
+/* max_restarts in restart_window: false when it must give up. */
+static bool may_restart(struct env *env, uint16_t u)
+{
+	const struct service *s = service_of(env, u);
+	struct unit *unit = &env->units[u];
+	int64_t now = sys_now();
+	if (s->max_restarts == 0)
+		return true;
+	if (unit->in_window == 0 || now - unit->window_start > s->restart_window) {
+		unit->window_start = now;
+		unit->in_window = 0;
+	}
+	if (unit->in_window >= s->max_restarts) {
+		unit_say(unit,
+			 "gave up: %u restarts within %lld s (max_restarts); start it by hand: taoctl start %s",
+			 (unsigned)unit->in_window, (long long)(s->restart_window / NS_PER_S), s->name);
+		return false;
+	}
+	unit->in_window++;
+	return true;
+}
+
+static void describe_end(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	if (unit->exec_failed)
+		return;
+	if (WIFSIGNALED(unit->status))
+		unit_say(unit, "ended by signal %d%s", WTERMSIG(unit->status),
+			 WCOREDUMP(unit->status) ? " (core dumped)" : "");
+	else
+		unit_say(unit, "ended with status %d", WEXITSTATUS(unit->status));
+}
+
+/* Everything of it is gone: what now? */
+static void settle(struct env *env, uint16_t u)
+{
+	const struct service *s = service_of(env, u);
+	struct unit *unit = &env->units[u];
+	bool success =
+		unit->ended && !unit->exec_failed && WIFEXITED(unit->status) && WEXITSTATUS(unit->status) == 0;
+	cgroup_unwatch(env, u);
+	unit->killing = false;
+	if (unit->again && !env->stopping) {
+		unit->again = false;
+		unit->wanted = true;
+		unit->streak = 0;
+		try_start(env, u);
+		return;
+	}
+	if (!unit->wanted || env->stopping) {
+		rest(env, u, UNIT_DOWN);
+		return;
+	}
+	if (unit->exec_failed && unit->retry) {
+		wait_and_start(env, u, retry_delay(unit->streak));
+		return;
+	}
+	if (unit->exec_failed) {
+		rest(env, u, UNIT_FAILED);
+		return;
+	}
+	if (s->restart == RESTART_ALWAYS || (s->restart == RESTART_ON_FAILURE && !success)) {
+		if (!may_restart(env, u)) {
+			rest(env, u, UNIT_FAILED);
+			return;
+		}
+		unit->restarts++;
+		int64_t delay = backoff(s, unit->streak);
+		log_warning("%s: %s; starting it again%s", s->name, unit->reason,
+			    delay > 0 ? " after a while" : "");
+		wait_and_start(env, u, delay);
+		return;
+	}
+	if (s->type == SERVICE_ONESHOT && success) {
+		rest(env, u, UNIT_DONE);
+		return;
+	}
+	rest(env, u, success ? UNIT_DOWN : UNIT_FAILED);
+}
+
+/* ---- cells ---- */
+
+static void nothing(struct env *env, uint16_t u)
+{
+	(void)env, (void)u;
+}
+
+static void rest_start(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit->wanted = true;
+	unit->streak = 0;
+	unit->in_window = 0;
+	try_start(env, u);
+}
+
+static void rest_stop(struct env *env, uint16_t u)
+{
+	env->units[u].wanted = false;
+	enter(env, u, UNIT_DOWN);
+}
+
+static void waiting_stop(struct env *env, uint16_t u)
+{
+	rest(env, u, UNIT_DOWN);
+}
+
+static void waiting_deps(struct env *env, uint16_t u)
+{
+	try_start(env, u);
+}
+
+static void measuring_deps(struct env *env, uint16_t u)
+{
+	if (readiness(env, u) == NEVER)
+		rest(env, u, UNIT_DOWN);
+}
+
+static void measuring_refused(struct env *env, uint16_t u)
+{
+	env->units[u].exec_failed = true; /* nothing ran: the last end says nothing of this start */
+	rest(env, u, UNIT_FAILED);
+}
+
+/* The image is there, with launch.c; start it. */
+static void measuring_measured(struct env *env, uint16_t u)
+{
+	enter(env, u, UNIT_EXECUTING);
+	timer(env, u, EXEC_TIMEOUT);
+}
+
+static void measuring_timer(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit_say(unit, "its program could not be read within %lld s", (long long)(MEASURE_TIMEOUT / NS_PER_S));
+	log_warning("%s: %s; trying again", name_of(env, u), unit->reason);
+	unit->streak++;
+	unit->launch = 0;
+	/* A worker that waits for a dead disk helps nobody else either. */
+	if (env->workers[WORKER_MEASURE].pid > 0)
+		sys_kill(env->workers[WORKER_MEASURE].pid, SIGKILL);
+	enter(env, u, UNIT_BACKOFF);
+	timer(env, u, retry_delay(unit->streak));
+}
+
+/* A start that did not get as far as a process: out of memory or processes. */
+static void measuring_failed(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit->streak++;
+	if (unit->streak == 1)
+		log_warning("%s: %s; trying again until it works", name_of(env, u), unit->reason);
+	enter(env, u, UNIT_BACKOFF);
+	timer(env, u, retry_delay(unit->streak));
+}
+
+static void executing_ok(struct env *env, uint16_t u)
+{
+	enter(env, u, service_of(env, u)->type == SERVICE_ONESHOT ? UNIT_STARTING : UNIT_UP);
+}
+
+/* Said; its end follows. */
+static void executing_failed(struct env *env, uint16_t u)
+{
+	env->units[u].exec_failed = true;
+}
+
+static void executing_timer(struct env *env, uint16_t u)
+{
+	unit_say(&env->units[u], "did not reach its program within %lld s", (long long)(EXEC_TIMEOUT / NS_PER_S));
+	env->units[u].exec_failed = true;
+	env->units[u].retry = true;
+	reaper_kill_all(env, u);
+	timer(env, u, KILL_AGAIN);
+}
+
+static void begin_stop(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	const struct service *s = service_of(env, u);
+	enter(env, u, UNIT_STOPPING);
+	if (unit->pid > 0) {
+		s->factory->signal(unit->pid, s->stop_signal);
+		/* A process that was stopped would never act on it. */
+		s->factory->signal(unit->pid, SIGCONT);
+	}
+	timer(env, u, s->stop_timeout);
+}
+
+static void running_stop(struct env *env, uint16_t u)
+{
+	env->units[u].wanted = false;
+	if (may_stop(env, u))
+		begin_stop(env, u);
+}
+
+static void running_start(struct env *env, uint16_t u)
+{
+	env->units[u].wanted = true;
+}
+
+static void running_deps(struct env *env, uint16_t u)
+{
+	const struct unit *unit = &env->units[u];
+	const struct service *s = service_of(env, u);
+	if (!unit->wanted) {
+		if (may_stop(env, u))
+			begin_stop(env, u);
+		return;
+	}
+	for (uint16_t i = 0; i < s->n_requires; i++) {
+		const struct unit *other = &env->units[s->requires[i]];
+		if (!unit_at_rest(other) || other->wanted || other->state == UNIT_DONE)
+			continue;
+		log_info("%s: stopping, because %s, which it requires, is %s", s->name,
+			 name_of(env, s->requires[i]), unit_state_text(other->state));
+		unit_stop(env, u);
+		return;
+	}
+}
+
+/* The main process has ended by itself: what it left behind is nobody's and goes at once. */
+static void running_ended(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit->streak = sys_now() - unit->since > GOOD_LIFE && unit->state == UNIT_UP ? 1 : unit->streak + 1;
+	describe_end(env, u);
+	if (reaper_is_empty(env, u)) {
+		settle(env, u);
+		return;
+	}
+	enter(env, u, UNIT_CLEANING);
+	cgroup_watch(env, u);
+	reaper_kill_all(env, u);
+	timer(env, u, KILL_AGAIN);
+}
+
+/* It was told to stop: what it left behind may finish until the deadline, where we can see it finish. */
+static void stopping_ended(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	int64_t deadline = unit->since + service_of(env, u)->stop_timeout;
+	describe_end(env, u);
+	if (reaper_is_empty(env, u)) {
+		settle(env, u);
+		return;
+	}
+	enter(env, u, UNIT_CLEANING);
+	bool watched = cgroup_watch(env, u) == 0;
+	if (!watched || unit->killing)
+		reaper_kill_all(env, u);
+	int64_t left = deadline - sys_now();
+	timer(env, u, watched && !unit->killing && left > 0 ? left : KILL_AGAIN);
+}
+
+static void stopping_start(struct env *env, uint16_t u)
+{
+	env->units[u].again = true;
+}
+
+static void stopping_stop(struct env *env, uint16_t u)
+{
+	env->units[u].again = false;
+	env->units[u].wanted = false;
+}
+
+static void kill_timer(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	if (!unit->killing)
+		log_warning("%s: did not stop within %lld ms: killing it", name_of(env, u),
+			    (long long)(service_of(env, u)->stop_timeout / NS_PER_MS));
+	reaper_kill_all(env, u);
+	timer(env, u, KILL_AGAIN);
+}
+
+static void cleaning_empty(struct env *env, uint16_t u)
+{
+	if (reaper_is_empty(env, u))
+		settle(env, u);
+}
+
+static void cleaning_timer(struct env *env, uint16_t u)
+{
+	if (reaper_is_empty(env, u)) {
+		settle(env, u);
+		return;
+	}
+	reaper_kill_all(env, u);
+	timer(env, u, KILL_AGAIN);
+}
+
+static void backoff_timer(struct env *env, uint16_t u)
+{
+	try_start(env, u);
+}
+
+static void backoff_start(struct env *env, uint16_t u)
+{
+	env->units[u].wanted = true;
+	try_start(env, u);
+}
+
+/* ---- the matrix ---- */
+
+typedef void cell(struct env *env, uint16_t u);
+
+/* clang-format off */
+#define REST_ROW { \
+	[ON_START] = rest_start,     [ON_STOP] = rest_stop,        [ON_DEPS] = nothing, \
+	[ON_MEASURED] = nothing,     [ON_REFUSED] = nothing, \
+	[ON_EXEC_OK] = nothing,      [ON_EXEC_FAILED] = nothing, \
+	[ON_ENDED] = nothing,        [ON_EMPTY] = nothing,         [ON_TIMER] = nothing }
+
+static cell *const matrix[UNIT_STATES][UNIT_EVENTS] = {
+	[UNIT_DOWN] = REST_ROW,
+	[UNIT_DONE] = REST_ROW,
+	[UNIT_FAILED] = REST_ROW,
+	[UNIT_WAITING] = {
+		[ON_START] = nothing,           [ON_STOP] = waiting_stop,       [ON_DEPS] = waiting_deps,
+		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
+		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_ENDED] = nothing,           [ON_EMPTY] = nothing,           [ON_TIMER] = nothing },
+	[UNIT_MEASURING] = {
+		[ON_START] = nothing,           [ON_STOP] = waiting_stop,       [ON_DEPS] = measuring_deps,
+		[ON_MEASURED] = measuring_measured, [ON_REFUSED] = measuring_refused,
+		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = measuring_failed,
+		[ON_ENDED] = nothing,           [ON_EMPTY] = nothing,           [ON_TIMER] = measuring_timer },
+	[UNIT_EXECUTING] = {
+		[ON_START] = running_start,     [ON_STOP] = running_stop,       [ON_DEPS] = running_deps,
+		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
+		[ON_EXEC_OK] = executing_ok,    [ON_EXEC_FAILED] = executing_failed,
+		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = executing_timer },
+	[UNIT_STARTING] = {
+		[ON_START] = running_start,     [ON_STOP] = running_stop,       [ON_DEPS] = running_deps,
+		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
+		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = nothing },
+	[UNIT_UP] = {
+		[ON_START] = running_start,     [ON_STOP] = running_stop,       [ON_DEPS] = running_deps,
+		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
+		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = nothing },
+	[UNIT_STOPPING] = {
+		[ON_START] = stopping_start,    [ON_STOP] = stopping_stop,      [ON_DEPS] = nothing,
+		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
+		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_ENDED] = stopping_ended,    [ON_EMPTY] = nothing,           [ON_TIMER] = kill_timer },
+	[UNIT_CLEANING] = {
+		[ON_START] = stopping_start,    [ON_STOP] = stopping_stop,      [ON_DEPS] = nothing,
+		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
+		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_ENDED] = nothing,           [ON_EMPTY] = cleaning_empty,    [ON_TIMER] = cleaning_timer },
+	[UNIT_BACKOFF] = {
+		[ON_START] = backoff_start,     [ON_STOP] = waiting_stop,       [ON_DEPS] = measuring_deps,
+		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
+		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_ENDED] = nothing,           [ON_EMPTY] = nothing,           [ON_TIMER] = backoff_timer },
+};
+/* clang-format on */
+
+void unit_event(struct env *env, uint16_t u, enum unit_event event)
+{
+	matrix[env->units[u].state][event](env, u);
+}
+
+void unit_settle_all(struct env *env)
+{
+	/* Each unit comes to rest or up after boundedly many changes; the bound is for what nobody foresaw. */
+	for (uint32_t budget = 64 * (uint32_t)env->manifest.n_services; env->changed_n > 0 && budget > 0;
+	     budget--) {
+		uint16_t u = env->changed[env->changed_head];
+		const struct service *s = service_of(env, u);
+		env->changed_head = (env->changed_head + 1) % env->manifest.n_services;
+		env->changed_n--;
+		env->units[u].queued = false;
+		for (uint32_t i = env->successor_at[u]; i < env->successor_at[u + 1]; i++)
+			unit_event(env, env->successors[i], ON_DEPS);
+		for (uint16_t i = 0; i < s->n_after; i++)
+			unit_event(env, s->after[i], ON_DEPS);
+	}
+}
+
+/* ---- orders ---- */
+
+/* Marks u and all that it reaches over requires (up) or that requires it (down): a worklist, because chains may
+ * be as long as the manifest. No cell that ON_START or ON_STOP can reach gives another order of this kind. */
+static size_t reach(struct env *env, uint16_t u, bool up)
+{
+	uint16_t *list = env->reach_list;
+	uint8_t *seen = env->reach_seen;
+	size_t n = 0;
+	memset(seen, 0, env->manifest.n_services);
+	list[n++] = u;
+	seen[u] = 1;
+	for (size_t i = 0; i < n; i++) {
+		uint16_t at = list[i];
+		const struct service *s = service_of(env, at);
+		if (up) {
+			for (uint16_t k = 0; k < s->n_requires; k++)
+				if (!seen[s->requires[k]]) {
+					seen[s->requires[k]] = 1;
+					list[n++] = s->requires[k];
+				}
+			continue;
+		}
+		for (uint32_t k = env->successor_at[at]; k < env->successor_at[at + 1]; k++) {
+			uint16_t other = env->successors[k];
+			if (!seen[other] && requires_it(service_of(env, other), at)) {
+				seen[other] = 1;
+				list[n++] = other;
+			}
+		}
+	}
+	return n;
+}
+
+int unit_start(struct env *env, uint16_t u)
+{
+	const uint16_t *list = env->reach_list;
+	if (env->stopping)
+		return ERR_STATE;
+	size_t n = reach(env, u, true);
+	/* Wanted first, started then: none sees a requirement that is down and not wanted. */
+	for (size_t i = 0; i < n; i++)
+		if (env->units[list[i]].state != UNIT_DONE || list[i] == u)
+			env->units[list[i]].wanted = true;
+	for (size_t i = n; i-- > 0;)
+		if (env->units[list[i]].state != UNIT_DONE || list[i] == u)
+			unit_event(env, list[i], ON_START);
+	return 0;
+}
+
+int unit_stop(struct env *env, uint16_t u)
+{
+	const uint16_t *list = env->reach_list;
+	size_t n = reach(env, u, false);
+	for (size_t i = 0; i < n; i++) {
+		env->units[list[i]].wanted = false;
+		env->units[list[i]].again = false;
+	}
+	for (size_t i = n; i-- > 0;)
+		unit_event(env, list[i], ON_STOP);
+	return 0;
+}
+
+int unit_restart(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	if (env->stopping)
+		return ERR_STATE;
+	if (unit_at_rest(unit) || unit->state == UNIT_BACKOFF)
+		return unit_start(env, u);
+	/* What requires it stays: it comes back at once. */
+	if (unit->state == UNIT_EXECUTING || unit->state == UNIT_STARTING || unit->state == UNIT_UP) {
+		begin_stop(env, u);
+		unit->again = true;
+	} else if (unit->state == UNIT_STOPPING || unit->state == UNIT_CLEANING) {
+		unit->again = true;
+	}
+	return 0;
+}
