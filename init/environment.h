@@ -78,11 +78,11 @@ struct admin_client {
 	uid_t uid;
 	gid_t gid;
 	bool open;
-	bool waiting_memory, runnable;
-	int16_t waits_for; /* unit whose coming to rest or up ends the request in progress, -1: none */
-	uint8_t wait_kind;
+	bool runnable;
+	int32_t waits_for; /* unit whose coming up, or to rest, ends the request in progress; -1: none */
+	bool waits_up;
 	uint64_t wait_seq;
-	char wait_op[32];
+	const char *wait_op;
 };
 
 struct env {
@@ -111,8 +111,8 @@ struct env {
 	int signal_fd;
 	struct worker workers[WORKERS];
 	struct stream_pool pool;
-	uint8_t *answer; /* one answer being made; answer_cap bytes */
-	size_t answer_cap;
+	uint8_t *answer, *data; /* one answer being made, and its data: as large as the largest max_message */
+	size_t answer_cap, data_cap;
 	struct pid_entry *pids;
 	uint32_t pids_cap;
 
@@ -135,8 +135,12 @@ struct env {
 	char cgroup_base[256];
 
 	/* The admin channel. */
+	int n_listeners;
 	int listeners[ADMIN_LISTENERS_MAX];
+	struct admin_listener listener_of[ADMIN_LISTENERS_MAX];
+	uint32_t clients_n;
 	struct admin_client *clients;
+	bool admin_check; /* a unit has changed: somebody may be waiting for it */
 
 	/* The end. */
 	bool reap_more; /* more children have ended than one turn reaps */
@@ -198,7 +202,9 @@ void admin_accept(struct env *env, uint32_t listener);
 void admin_event(struct env *env, uint32_t client, uint32_t events);
 void admin_timer(struct env *env, uint32_t client);
 void admin_turn(struct env *env);
-void admin_unit_changed(struct env *env, uint16_t u);
+bool admin_is_busy(const struct env *env); /* whole requests stand in buffers */
 void admin_close(struct env *env);
+
+const char *environment_version(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../policy/name.h"
 #include "boundary.h"
@@ -379,6 +380,9 @@ void launch_ended(struct env *env, uint16_t u)
 		core_removed(env->core, wr_span(&w));
 		unit->added = false;
 	}
+	free(unit->extension);
+	unit->extension = NULL;
+	unit->extension_n = 0;
 }
 
 void launch_forget(struct env *env, uint16_t u)

@@ -145,7 +145,7 @@ static void enter(struct env *env, uint16_t u, enum unit_state state)
 	unit->since = sys_now();
 	loop_cancel(&env->loop, TIMER_UNIT(env, u));
 	queue(env, u);
-	admin_unit_changed(env, u);
+	env->admin_check = true;
 }
 
 static void timer(struct env *env, uint16_t u, int64_t from_now)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include <pb_decode.h>
+#include <pb_encode.h>
+#include <stdio.h>
+
+#include "rpc.h"
+
+/* clang-format off */
+#define ROW_TAO(method, verb, handler) { "Tao." method, verb, RPC_TAO, handler, NULL },
+#define ROW_INIT(method, verb, handler) { "TaoInit." method, verb, RPC_INIT, NULL, handler },
+#define RPC(service, method, verb, handler) ROW_##service(method, verb, handler)
+static const struct rpc_method methods[] = {
+#include "rpc.def"
+};
+#undef RPC
+/* clang-format on */
+
+static const char *const prefixes[] = { [RPC_TAO] = "Tao.", [RPC_INIT] = "TaoInit." };
+
+const struct rpc_method *rpc_find(enum rpc_service service, const char *op, char *error, size_t cap)
+{
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+		if (methods[i].service == service && strcmp(methods[i].op, op) == 0)
+			return &methods[i];
+	/* The texts of Go's net/rpc, which existing programs know. */
+	bool known = strncmp(op, prefixes[service], strlen(prefixes[service])) == 0;
+	snprintf(error, cap, known ? "rpc: can't find method %s" : "rpc: can't find service %s", op);
+	return NULL;
+}
+
+bool rpc_read_header(struct span header, tao_RpcRequestHeader *out)
+{
+	pb_istream_t in = pb_istream_from_buffer(header.p, header.n);
+	return pb_decode(&in, tao_RpcRequestHeader_fields, out);
+}
+
+static void fix_length(struct wr *out, size_t at)
+{
+	size_t n = out->n - at - 4;
+	for (int i = 0; i < 4; i++)
+		out->p[at + (size_t)i] = (uint8_t)(n >> (24 - 8 * i));
+}
+
+static void write_message(struct wr *out, const pb_msgdesc_t *fields, const void *message)
+{
+	size_t at = out->n;
+	wr_be32(out, 0);
+	if (out->err != ERR_NONE)
+		return;
+	if (fields != NULL) {
+		pb_ostream_t stream = pb_ostream_from_buffer(out->p + out->n, out->cap - out->n);
+		if (!pb_encode(&stream, fields, message)) {
+			out->err = ERR_NO_SPACE;
+			return;
+		}
+		out->n += stream.bytes_written;
+	}
+	fix_length(out, at);
+}
+
+size_t rpc_write(struct wr *out, const char *op, uint64_t seq, const char *error, const pb_msgdesc_t *fields,
+		 const void *body)
+{
+	tao_RpcResponseHeader header = tao_RpcResponseHeader_init_zero;
+	snprintf(header.op, sizeof header.op, "%s", op);
+	header.seq = seq;
+	if (error != NULL && error[0] != '\0') {
+		header.has_error = true;
+		snprintf(header.error, sizeof header.error, "%s", error);
+		fields = NULL;
+	}
+	write_message(out, tao_RpcResponseHeader_fields, &header);
+	write_message(out, fields, body);
+	return out->err == ERR_NONE ? out->n : 0;
+}
+
+static bool span_in(pb_istream_t *stream, const pb_field_t *field, void **arg)
+{
+	struct span *span = *arg;
+	(void)field;
+	/* A stream over a buffer keeps its place in state (pb_decode.c, buf_read): the bytes stay where they are. */
+	*span = span_of(stream->state, stream->bytes_left);
+	return pb_read(stream, NULL, stream->bytes_left);
+}
+
+static bool span_out(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
+{
+	const struct span *span = *arg;
+	if (span->p == NULL)
+		return true;
+	return pb_encode_tag_for_field(stream, field) && pb_encode_string(stream, span->p, span->n);
+}
+
+pb_callback_t rpc_span_in(struct span *span)
+{
+	return (pb_callback_t){ .funcs.decode = span_in, .arg = span };
+}
+
+pb_callback_t rpc_span_out(const struct span *span)
+{
+	return (pb_callback_t){ .funcs.encode = span_out, .arg = (void *)(uintptr_t)span };
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * taoinit's own methods on the admin channel: services by name.
+ */
+#include <stdio.h>
+
+#include "log.h"
+#include "rpc.h"
+
+void admin_status(struct admin_call *call)
+{
+	call->with_host = call->only < 0;
+	call->with_services = true;
+}
+
+static bool names_a_service(struct admin_call *call)
+{
+	if (call->only >= 0)
+		return true;
+	snprintf(call->error, sizeof call->error, "which service?");
+	return false;
+}
+
+/* Does it as asked, and answers when it is done, or at once. */
+static void order(struct admin_call *call, const char *word, int (*give)(struct env *, uint16_t), bool up)
+{
+	struct env *env = call->env;
+	struct admin_client *client = &env->clients[call->client];
+	if (!names_a_service(call))
+		return;
+	log_info("%s: %s, as uid %u asks", env->manifest.services[call->only].name, word, (unsigned)client->uid);
+	if (give(env, (uint16_t)call->only) < 0) {
+		snprintf(call->error, sizeof call->error, "the host is shutting down");
+		return;
+	}
+	call->with_services = true;
+	if (call->request.has_wait && call->request.wait) {
+		client->waits_for = call->only;
+		client->waits_up = up;
+		call->later = true;
+	}
+}
+
+void admin_start(struct admin_call *call)
+{
+	order(call, "start", unit_start, true);
+}
+
+void admin_stop(struct admin_call *call)
+{
+	order(call, "stop", unit_stop, false);
+}
+
+void admin_restart(struct admin_call *call)
+{
+	order(call, "restart", unit_restart, true);
+}
+
+void admin_shutdown(struct admin_call *call)
+{
+	static const struct {
+		const char *word;
+		enum ending ending;
+	} actions[] = {
+		{ "exit", END_EXIT }, { "reboot", END_REBOOT }, { "poweroff", END_POWEROFF }, { "halt", END_HALT }
+	};
+	struct env *env = call->env;
+	enum ending ending = env->place == PLACE_MACHINE ? END_POWEROFF : END_EXIT;
+	if (call->request.has_action && call->request.action[0] != '\0') {
+		ending = END_NONE;
+		for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+			if (strcmp(actions[i].word, call->request.action) == 0)
+				ending = actions[i].ending;
+	}
+	if (ending == END_NONE) {
+		snprintf(call->error, sizeof call->error, "unknown action %s: exit, reboot, poweroff or halt",
+			 call->request.action);
+		return;
+	}
+	if (env->place == PLACE_MACHINE && ending == END_EXIT)
+		ending = END_POWEROFF; /* the kernel would panic */
+	if (env->place != PLACE_MACHINE)
+		ending = END_EXIT; /* there is no machine of ours to turn off */
+	environment_stop(env, ending, 0);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+
+#include "sys.h"
+#include "transport.h"
+
+/* The socket's directory is made where it is missing; deeper ones are the image's business. */
+static void make_parent(const char *path)
+{
+	char parent[256];
+	const char *slash = strrchr(path, '/');
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof parent)
+		return;
+	snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+	sys_mkdir(parent, 0755);
+}
+
+static int unix_open(const struct admin_listener *listener)
+{
+	make_parent(listener->path);
+	return sys_listen_unix(listener->path, 0600);
+}
+
+static int unix_accept(int fd, struct transport_peer *who)
+{
+	struct ucred peer;
+	int client = sys_accept(fd);
+	if (client < 0)
+		return client;
+	int r = sys_peer(client, &peer);
+	if (r < 0) {
+		sys_close(client);
+		return r;
+	}
+	*who = (struct transport_peer){ peer.uid, peer.gid, peer.pid };
+	return client;
+}
+
+static void unix_close(const struct admin_listener *listener, int fd)
+{
+	sys_unlink(listener->path);
+	sys_close(fd);
+}
+
+const struct transport_class transport_unix = { "unix", unix_open, unix_accept, unix_close };
