@@ -27,6 +27,13 @@ static const uint32_t constants[64] __attribute__((aligned(16))) = {
 	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
+/* Four big-endian words of the message. */
+__attribute__((target("ssse3"))) static inline __m128i words(const uint8_t *p)
+{
+	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+	return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p), big_endian);
+}
+
 /* Four rounds; g is the group, 0 to 15. Written out and not a loop, because only with constant indexes do the
  * sixteen words of the schedule stay in registers. Groups 12 to 15 need no further words. */
 #define FOUR_ROUNDS(g)                                                                                            \
@@ -44,8 +51,6 @@ static const uint32_t constants[64] __attribute__((aligned(16))) = {
 __attribute__((target("sha,sse4.1,ssse3"))) void sha256_ni_blocks(uint32_t state[static 8], const uint8_t *p,
 								  size_t n_blocks)
 {
-	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-
 	/* The instructions want the state as {a,b,e,f} and {c,d,g,h}, highest word first. */
 	__m128i dcba = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 0)), 0xb1);
 	__m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
@@ -54,9 +59,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) void sha256_ni_blocks(uint32_t state
 
 	for (; n_blocks > 0; n_blocks--, p += 64) {
 		__m128i abef_before = abef, cdgh_before = cdgh;
-		__m128i w[4];
-		for (int i = 0; i < 4; i++)
-			w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), big_endian);
+		__m128i w[4] = { words(p), words(p + 16), words(p + 32), words(p + 48) };
 		FOUR_ROUNDS(0);
 		FOUR_ROUNDS(1);
 		FOUR_ROUNDS(2);
