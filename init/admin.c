@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pb_decode.h>
+#include <pb_encode.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 

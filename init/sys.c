@@ -243,6 +243,12 @@ int64_t sys_realtime(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+void sys_sleep(int64_t ns)
+{
+	struct timespec t = { ns / 1000000000, ns % 1000000000 };
+	nanosleep(&t, NULL);
+}
+
 int sys_random(void *p, size_t n)
 {
 	uint8_t *b = p;

@@ -65,6 +65,7 @@ int sys_timerfd(void);
 int sys_timer_set(int fd, int64_t when);
 int sys_signalfd(const sigset_t *mask);
 int64_t sys_now(void);	    /* CLOCK_MONOTONIC (stops in suspend), ns */
+void sys_sleep(int64_t ns); /* never in PID 1's loop */
 int64_t sys_realtime(void); /* ns since 1970 */
 
 /* Processes. */

@@ -48,6 +48,8 @@ struct unit {
 	bool runnable;	      /* a whole request stands in its channel's buffer */
 	pid_t pid;	      /* main process, 0: none */
 	pid_t killer;	      /* helper that kills what is left, 0: none */
+	pid_t group;	      /* process group of the last main process */
+	bool swept;	      /* the killer found nobody left of its uid */
 	int exec_error;	      /* end of the pipe that tells of exec, -1: none */
 	int cgroup_events;    /* open while we wait for the cgroup to be empty, -1: none */
 	int status;	      /* wait(2) status of the last end */

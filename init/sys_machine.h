@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The kernel seam: what only a machine's PID 1 does. As in sys.h: zero or positive, or -errno.
+ */
+#ifndef TAO_SYS_MACHINE_H
+#define TAO_SYS_MACHINE_H
+
+#include <stdbool.h>
+
+int sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
+int sys_umount(const char *target);
+int sys_remount_read_only(const char *target);
+/* Is something mounted there already? */
+bool sys_is_mount(const char *path);
+int sys_set_hostname(const char *name);
+int sys_loopback_up(void);
+/* Ctrl-alt-del becomes SIGINT. -EINVAL in a pid namespace: that is how a container is told from a machine. */
+int sys_catch_ctrl_alt_del(void);
+int sys_setsid(void);
+void sys_sync(void);
+int sys_power_off(void);
+int sys_reboot(void);
+int sys_halt(void);
+
+#endif
