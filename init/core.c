@@ -9,7 +9,7 @@
 struct core {
 	uint8_t stack[CORE_STACK_BYTES]; /* grows down, towards the guard page */
 	struct tao tao;
-	struct tao_seed seed;
+	_Alignas(16) uint8_t room[CORE_ROOM];
 	uint8_t entropy[48];
 	bool ready;
 };
@@ -18,6 +18,7 @@ struct core {
 struct call {
 	struct core *core;
 	struct span in;
+	const struct tao_seed *seed;
 	uint8_t *dst;
 	size_t n;
 	int result;
@@ -35,9 +36,9 @@ struct core *core_open(bool *locked)
 	return sys_map_secret((sizeof(struct core) + 4095) & ~(size_t)4095, locked);
 }
 
-struct tao_seed *core_seed(struct core *core)
+void *core_room(struct core *core)
 {
-	return &core->seed;
+	return core->room;
 }
 
 bool core_ready(const struct core *core)
@@ -48,14 +49,14 @@ bool core_ready(const struct core *core)
 static void do_init(void *p)
 {
 	struct call *c = p;
-	c->result = tao_init(&c->core->tao, &c->core->seed);
+	c->result = tao_init(&c->core->tao, c->seed);
 }
 
-int core_init(struct core *core)
+int core_init(struct core *core, const struct tao_seed *seed)
 {
-	struct call c = { 0 };
+	struct call c = { .seed = seed };
 	int r = on_core(core, do_init, &c);
-	wipe(&core->seed, sizeof core->seed);
+	wipe(core->room, sizeof core->room);
 	core->ready = r == 0;
 	return r;
 }

@@ -13,9 +13,11 @@ struct core;
 
 /* NULL if the kernel cannot give such pages. locked: whether they cannot be swapped out. */
 struct core *core_open(bool *locked);
-/* Room for a seed in the same pages, to be filled in by whoever has it; core_init wipes it. */
-struct tao_seed *core_seed(struct core *core);
-int core_init(struct core *core);
+/* Room in the same pages for a message that carries a seed; core_init wipes it. */
+#define CORE_ROOM 16384
+void *core_room(struct core *core);
+/* seed: within that room. */
+int core_init(struct core *core, const struct tao_seed *seed);
 int core_wipe(struct core *core);
 bool core_ready(const struct core *core);
 

@@ -38,6 +38,8 @@ enum worker_kind { WORKER_ROOT, WORKER_MEASURE, WORKERS };
 /* Clients of the admin channel at once; each has a timer and a stream. */
 #define ADMIN_CLIENTS_MAX 64
 #define ADMIN_LISTENERS_MAX 4
+/* sysexits.h, EX_CONFIG: what a container or an ordinary process ends with when its manifest is bad. */
+#define EXIT_MANIFEST 78
 
 /* A program's name with all that it may be extended by; what is longer is refused. */
 #define LAUNCH_NAME_MAX 8192
@@ -55,8 +57,8 @@ struct launch_scratch {
 /* The numbers of the loop's timers. */
 #define TIMER_UNIT(env, u) ((uint32_t)(u))
 #define TIMER_CHANNEL(env, u) ((uint32_t)((env)->manifest.n_services + (u)))
-#define TIMER_CLIENT(env, c) ((uint32_t)(2 * (env)->manifest.n_services + (c)))
-#define TIMER_WORKER(env, w) ((uint32_t)(2 * (env)->manifest.n_services + ADMIN_CLIENTS_MAX + (w)))
+#define TIMER_CLIENT(env, c) (2U * (env)->manifest.n_services + (uint32_t)(c))
+#define TIMER_WORKER(env, w) (2U * (env)->manifest.n_services + ADMIN_CLIENTS_MAX + (uint32_t)(w))
 #define TIMER_SHUTDOWN(env) TIMER_WORKER(env, WORKERS)
 #define TIMER_COUNT(env) (TIMER_SHUTDOWN(env) + 1)
 
@@ -91,7 +93,7 @@ struct env {
 	const char *manifest_path;
 	struct arena arena;
 	struct manifest manifest;
-	bool have_manifest;
+	bool have_manifest, root_open, booted;
 	bool can_setuid;
 	uid_t own_uid;
 	gid_t own_gid;
@@ -146,7 +148,9 @@ struct env {
 	bool reap_more; /* more children have ended than one turn reaps */
 	enum ending ending;
 	bool stopping;
+	bool exit_decided; /* by an essential service that ended by itself */
 	int exit_code;
+	unsigned stop_signals, stop_rounds;
 };
 
 /* Everything up to the first wait. Returns 0, or an exit status where there is nothing to run for. */

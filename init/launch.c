@@ -134,6 +134,19 @@ static void close_all(const int *fds, int n)
 		sys_close(fds[i]);
 }
 
+/* The manifest asks for what cannot be: at boot, where nobody is there to mend it, that is as bad as a manifest
+ * that cannot be read. A machine goes on with its other services. */
+static void refuse(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	if (unit->at_boot && env->place != PLACE_MACHINE && !env->stopping) {
+		log_error("services.%s: %s", service_of(env, u)->name, unit->reason);
+		env->exit_decided = true;
+		environment_stop(env, END_EXIT, EXIT_MANIFEST);
+	}
+	unit_event(env, u, ON_REFUSED);
+}
+
 static void measured(struct env *env, uint16_t u, const struct measure_reply *reply, const int *fds, int n_fds)
 {
 	struct unit *unit = &env->units[u];
@@ -145,7 +158,7 @@ static void measured(struct env *env, uint16_t u, const struct measure_reply *re
 		    reply->error == -EMFILE)
 			unit_event(env, u, ON_EXEC_FAILED);
 		else
-			unit_event(env, u, ON_REFUSED);
+			refuse(env, u);
 		return;
 	}
 	if (n_fds != (reply->has_image ? 1 : 0) + (reply->has_files ? 1 : 0) || !reply->has_image) {
@@ -167,6 +180,8 @@ static void measured(struct env *env, uint16_t u, const struct measure_reply *re
 		unit_event(env, u, ON_MEASURED);
 	else if (r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		unit_event(env, u, ON_EXEC_FAILED);
+	else if (r == -EBADMSG)
+		refuse(env, u);
 	else
 		unit_event(env, u, ON_REFUSED);
 }
@@ -230,7 +245,7 @@ static void printable(const struct env *env, uint16_t u, char *text, size_t cap)
 	text[t.n] = '\0';
 }
 
-/* Name and policy: 0, or -EACCES with the reason said. */
+/* Name and policy: 0, or with the reason said -EBADMSG (not what the manifest pins) or -EACCES. */
 static int admit(struct env *env, uint16_t u, const struct measured *m)
 {
 	const struct service *s = service_of(env, u);
@@ -245,7 +260,7 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 			 "%s: its SHA-256 is %s, not the one in the manifest; if the change was meant, set "
 			 "services.%s.sha256",
 			 s->exec[0], hex, s->name);
-		return -EACCES;
+		return -EBADMSG;
 	}
 	env->digests[u].program = m->program;
 	env->digests[u].files = m->files_digest;
@@ -321,6 +336,7 @@ int launch_start(struct env *env, uint16_t u, const struct measured *m)
 	launch_subprin(env, u, &w);
 	core_added(env->core, wr_span(&w));
 	unit->added = true;
+	unit->at_boot = false;
 	char text[256];
 	printable(env, u, text, sizeof text);
 	log_info("%s: started%s%s", s->name, text[0] != '\0' ? " as " : "", text);

@@ -126,6 +126,11 @@ struct manifest_context {
 int manifest_parse(struct span json, const struct manifest_context *context, struct arena *arena,
 		   struct manifest *manifest, struct diag *diag, struct wr *warnings);
 
+/* Reads the file and what it depends on (users, uid map), into an arena that it maps. Blocks: at boot, and in
+ * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. */
+int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
+		  struct diag *diag, struct wr *warnings);
+
 /* What would run, for taoinit -n: one line a service, in start order. */
 int manifest_describe(const struct manifest *manifest, struct wr *out);
 

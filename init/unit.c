@@ -170,9 +170,10 @@ static void rest(struct env *env, uint16_t u, enum unit_state state)
 		   : state == UNIT_FAILED	     ? EXIT_NOT_RUN
 						     : 0;
 	if (!env->stopping && by_itself) {
+		env->exit_decided = true;
 		log_info("%s, which is essential, is %s: stopping", name_of(env, u), unit_state_text(state));
 		environment_stop(env, env->place == PLACE_MACHINE ? END_POWEROFF : END_EXIT, code);
-	} else if (env->stopping && unit->ended) {
+	} else if (env->stopping && !env->exit_decided && unit->ended) {
 		env->exit_code = code;
 	}
 }

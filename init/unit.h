@@ -39,6 +39,7 @@ struct unit {
 	bool wanted;	      /* somebody wants it up */
 	bool again;	      /* being stopped in order to be started again */
 	bool added;	      /* the Tao was told that it is there */
+	bool at_boot;	      /* its first start, as part of the boot */
 	bool killing;	      /* SIGKILL has been sent to all of it */
 	bool queued;	      /* in the queue of those whose neighbours changed */
 	bool exec_failed;     /* error and step of the last start are in reason */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include <pb_decode.h>
+#include <pb_encode.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../policy/name.h"
+#include "ctl.h"
+#include "rpc.h"
+#include "sys.h"
+
+/* 4,096 services of half a kilobyte, and more. */
+#define ANSWER_MAX ((uint32_t)16 << 20)
+
+static char *name_text(struct span binary)
+{
+	size_t cap = 4 * binary.n + 256;
+	char *text = malloc(cap);
+	struct wr w = wr_to(text, text != NULL ? cap - 1 : 0);
+	if (text == NULL || name_print_binary(binary, NAME_PRIN, &w) < 0) {
+		free(text);
+		return NULL;
+	}
+	text[w.n] = '\0';
+	return text;
+}
+
+static bool take_service(pb_istream_t *stream, const pb_field_t *field, void **arg)
+{
+	struct ctl_answer *answer = *arg;
+	tao_ServiceStatus in = tao_ServiceStatus_init_zero;
+	struct span program = { NULL, 0 }, principal = { NULL, 0 };
+	(void)field;
+	in.program = rpc_span_in(&program);
+	in.principal = rpc_span_in(&principal);
+	if (!pb_decode(stream, tao_ServiceStatus_fields, &in))
+		return false;
+	struct ctl_service *more = realloc(answer->services, (answer->n + 1) * sizeof *more);
+	if (more == NULL)
+		return false;
+	answer->services = more;
+	struct ctl_service *s = &more[answer->n++];
+	memset(s, 0, sizeof *s);
+	snprintf(s->name, sizeof s->name, "%s", in.name);
+	snprintf(s->state, sizeof s->state, "%s", in.state);
+	snprintf(s->type, sizeof s->type, "%s", in.type);
+	snprintf(s->reason, sizeof s->reason, "%s", in.reason);
+	s->pid = in.pid;
+	s->uid = in.uid;
+	s->ended = in.has_status;
+	s->status = in.status;
+	s->since = in.since;
+	s->restarts = in.restarts;
+	s->essential = in.essential;
+	s->has_program = program.n == sizeof s->program;
+	if (s->has_program)
+		memcpy(s->program, program.p, program.n);
+	if (principal.n > 0)
+		s->principal = name_text(principal);
+	return true;
+}
+
+void ctl_free(struct ctl_answer *answer)
+{
+	for (size_t i = 0; i < answer->n; i++)
+		free(answer->services[i].principal);
+	free(answer->services);
+	free(answer->host_principal);
+	memset(answer, 0, sizeof *answer);
+}
+
+static int read_exactly(int fd, uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t r = sys_read(fd, p, n);
+		if (r <= 0)
+			return -1;
+		p += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+/* One message of a frame pair: malloc'd. */
+static uint8_t *read_message(int fd, uint32_t *n)
+{
+	uint8_t length[4];
+	if (read_exactly(fd, length, sizeof length) < 0)
+		return NULL;
+	*n = (uint32_t)length[0] << 24 | (uint32_t)length[1] << 16 | (uint32_t)length[2] << 8 | length[3];
+	if (*n > ANSWER_MAX)
+		return NULL;
+	uint8_t *p = malloc(*n > 0 ? *n : 1);
+	if (p != NULL && read_exactly(fd, p, *n) < 0) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static int send_request(int fd, const struct ctl *ctl, const char *op, const char *service, const char *action)
+{
+	uint8_t buffer[2048];
+	struct wr out = wr_to(buffer, sizeof buffer);
+	tao_InitRequest request = tao_InitRequest_init_zero;
+	request.has_service = service != NULL;
+	request.has_action = action != NULL;
+	if ((service != NULL && strlen(service) >= sizeof request.service) ||
+	    (action != NULL && strlen(action) >= sizeof request.action)) {
+		fprintf(stderr, "taoctl: %s: no such %s\n", service != NULL ? service : action,
+			service != NULL ? "service" : "action");
+		return -1;
+	}
+	snprintf(request.service, sizeof request.service, "%s", service != NULL ? service : "");
+	snprintf(request.action, sizeof request.action, "%s", action != NULL ? action : "");
+	request.has_wait = true;
+	request.wait = ctl->wait;
+	/* A request's header is an answer's without its error. */
+	if (rpc_write(&out, op, 1, NULL, tao_InitRequest_fields, &request) == 0)
+		return -1;
+	return sys_write_all(fd, out.p, out.n);
+}
+
+static int decode_body(struct span body, struct ctl_answer *answer)
+{
+	tao_InitResponse response = tao_InitResponse_init_zero;
+	struct span principal = { NULL, 0 };
+	pb_istream_t in = pb_istream_from_buffer(body.p, body.n);
+	response.host.principal = rpc_span_in(&principal);
+	response.service = (pb_callback_t){ .funcs.decode = take_service, .arg = answer };
+	if (!pb_decode(&in, tao_InitResponse_fields, &response))
+		return CTL_PROTOCOL;
+	answer->has_host = response.has_host;
+	snprintf(answer->place, sizeof answer->place, "%s", response.host.place);
+	snprintf(answer->problem, sizeof answer->problem, "%s", response.host.problem);
+	snprintf(answer->version, sizeof answer->version, "%s", response.host.version);
+	if (principal.n > 0)
+		answer->host_principal = name_text(principal);
+	return CTL_OK;
+}
+
+static int read_answer(int fd, struct ctl_answer *answer)
+{
+	tao_RpcResponseHeader header = tao_RpcResponseHeader_init_zero;
+	uint32_t header_n = 0, body_n = 0;
+	uint8_t *raw = read_message(fd, &header_n), *body = raw != NULL ? read_message(fd, &body_n) : NULL;
+	int r = CTL_PROTOCOL;
+	if (body != NULL) {
+		pb_istream_t in = pb_istream_from_buffer(raw, header_n);
+		if (pb_decode(&in, tao_RpcResponseHeader_fields, &header))
+			r = header.has_error ? CTL_REFUSED : decode_body(span_of(body, body_n), answer);
+	}
+	if (r == CTL_PROTOCOL)
+		fprintf(stderr, "taoctl: the host closed the connection or sent no valid answer\n");
+	if (r == CTL_REFUSED)
+		fprintf(stderr, "taoctl: %s\n", header.error);
+	free(raw);
+	free(body);
+	return r;
+}
+
+int ctl_ask(const struct ctl *ctl, const char *op, const char *service, const char *action,
+	    struct ctl_answer *answer)
+{
+	memset(answer, 0, sizeof *answer);
+	int fd = sys_connect_unix(ctl->socket);
+	if (fd < 0) {
+		fprintf(stderr,
+			"taoctl: %s: %s; is taoinit running, and are you root? (-S names another socket)\n",
+			ctl->socket, strerror(-fd));
+		return CTL_UNREACHABLE;
+	}
+	int r = send_request(fd, ctl, op, service, action) < 0 ? CTL_PROTOCOL : read_answer(fd, answer);
+	sys_close(fd);
+	return r;
+}

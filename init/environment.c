@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The environment: how everything is made, in order, and the loop that drives it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../policy/name.h"
+#include "environment.h"
+#include "log.h"
+#include "machine.h"
+#include "root_worker.h"
+#include "sys.h"
+
+#define EXIT_OURS 255
+/* All of a shutdown: after this everything is killed. Services have 7 s each by default and stop in parallel. */
+#define SHUTDOWN_TIMEOUT (60 * NS_PER_S)
+/* Rounds of killing, a second each, before we leave what the kernel does not let go of. */
+#define SHUTDOWN_ROUNDS 10
+/* A root that cannot be opened because its worker died: so often is it tried. */
+#define ROOT_TRIES 3
+/* Timers that one turn acts upon. */
+#define TIMERS_PER_TURN 256
+
+/* ---- making it, in order ---- */
+
+static int problem(struct env *env, int status, const char *what)
+{
+	snprintf(env->problem, sizeof env->problem, "%s", what);
+	log_error("%s", what);
+	if (env->place != PLACE_MACHINE)
+		return status;
+	log_error("no services are run; PID 1 stays: mend it and reboot (taoctl reboot)");
+	return 0;
+}
+
+static int read_manifest(struct env *env)
+{
+	struct diag diag = { "" };
+	static char warnings[4096];
+	struct wr warn = wr_to(warnings, sizeof warnings - 1);
+	int r = manifest_load(env->manifest_path, &env->arena, &env->manifest, &env->can_setuid, &diag, &warn);
+	for (char *line = warnings, *next; line != NULL && *line != '\0'; line = next) {
+		next = strchr(line, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		log_warning("%s", line);
+	}
+	if (r < 0) {
+		memset(&env->manifest, 0, sizeof env->manifest);
+		return problem(env, EXIT_MANIFEST, diag.text);
+	}
+	env->have_manifest = true;
+	return 0;
+}
+
+static void *array(size_t n, size_t size)
+{
+	return sys_map((n > 0 ? n : 1) * size);
+}
+
+static size_t count_edges(const struct manifest *m)
+{
+	size_t n = 0;
+	for (uint16_t u = 0; u < m->n_services; u++)
+		n += m->services[u].n_after;
+	return n;
+}
+
+/* Who comes after whom, turned round. */
+static void make_successors(struct env *env)
+{
+	const struct manifest *m = &env->manifest;
+	uint32_t *at = env->successor_at;
+	for (uint16_t u = 0; u < m->n_services; u++)
+		for (uint16_t i = 0; i < m->services[u].n_after; i++)
+			at[m->services[u].after[i] + 1]++;
+	for (uint16_t u = 0; u < m->n_services; u++)
+		at[u + 1] += at[u];
+	/* Filled from the back of each range: at[u] ends as the start of u's. */
+	for (uint16_t u = m->n_services; u-- > 0;)
+		for (uint16_t i = 0; i < m->services[u].n_after; i++)
+			env->successors[--at[m->services[u].after[i] + 1]] = u;
+	for (uint16_t u = 0; u < m->n_services; u++)
+		at[u] = at[u + 1];
+	at[m->n_services] = (uint32_t)count_edges(m);
+}
+
+static int make_units(struct env *env)
+{
+	size_t n = env->manifest.n_services;
+	size_t largest = (size_t)1 << 20;
+	env->pids_cap = 64;
+	while (env->pids_cap < 4 * n + 16)
+		env->pids_cap *= 2;
+	for (size_t u = 0; u < n; u++)
+		if (env->manifest.services[u].max_message > largest)
+			largest = env->manifest.services[u].max_message;
+	env->data_cap = largest;
+	env->answer_cap = largest + 4096;
+	env->units = array(n, sizeof *env->units);
+	env->digests = array(n, sizeof *env->digests);
+	env->successors = array(count_edges(&env->manifest), sizeof *env->successors);
+	env->successor_at = array(n + 2, sizeof *env->successor_at);
+	env->changed = array(n, sizeof *env->changed);
+	env->to_measure = array(n, sizeof *env->to_measure);
+	env->reach_list = array(n, sizeof *env->reach_list);
+	env->reach_seen = array(n, 1);
+	env->pids = array(env->pids_cap, sizeof *env->pids);
+	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
+	env->scratch = array(1, sizeof *env->scratch);
+	env->answer = array(1, env->answer_cap);
+	env->data = array(1, env->data_cap);
+	if (!env->units || !env->digests || !env->successors || !env->successor_at || !env->changed ||
+	    !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids || !env->clients ||
+	    !env->scratch || !env->answer || !env->data)
+		return -ENOMEM;
+	for (size_t u = 0; u < n; u++) {
+		env->units[u].exec_error = env->units[u].cgroup_events = env->units[u].channel.fd = -1;
+		env->units[u].since = sys_now();
+	}
+	make_successors(env);
+	return 0;
+}
+
+static void all_signals(sigset_t *mask)
+{
+	sigfillset(mask);
+	sigdelset(mask, SIGSEGV);
+	sigdelset(mask, SIGBUS);
+	sigdelset(mask, SIGILL);
+	sigdelset(mask, SIGFPE);
+}
+
+static int make_loop(struct env *env)
+{
+	sigset_t mask;
+	int r = loop_open(&env->loop, TIMER_COUNT(env));
+	if (r < 0)
+		return r;
+	all_signals(&mask);
+	env->signal_fd = sys_signalfd(&mask);
+	if (env->signal_fd < 0)
+		return env->signal_fd;
+	r = loop_add(&env->loop, SOURCE_SIGNAL, 0, env->signal_fd, EPOLLIN);
+	return r < 0 ? r : stream_pool_open(&env->pool);
+}
+
+static int start_worker(struct env *env, enum worker_kind kind)
+{
+	struct worker *w = &env->workers[kind];
+	int r = worker_start(w);
+	if (r < 0)
+		return r;
+	pid_add(env, w->pid, PID_WORKER, (uint16_t)kind);
+	return loop_add(&env->loop, SOURCE_WORKER, (uint32_t)kind, w->fd, EPOLLIN);
+}
+
+static int measure_body(int socket, void *arg)
+{
+	(void)arg;
+	return measure_worker(socket);
+}
+
+static void start_workers(struct env *env)
+{
+	env->workers[WORKER_ROOT] = (struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0 };
+	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
+	for (int w = 0; w < WORKERS; w++)
+		if (start_worker(env, (enum worker_kind)w) < 0)
+			loop_timer(&env->loop, TIMER_WORKER(env, w), sys_now() + 100 * NS_PER_MS);
+}
+
+static int make_guard(struct env *env)
+{
+	struct why why = { "" };
+	env->guard.class = env->manifest.host.guard;
+	if (env->guard.class == NULL || env->guard.class->load == NULL)
+		return 0;
+	int r = env->guard.class->load(&env->guard, span_of(NULL, 0), &why);
+	if (r < 0)
+		log_error("guard %s: %s", env->guard.class->name, why.rule);
+	return r;
+}
+
+int environment_open(struct env *env)
+{
+	bool locked = false;
+	env->own_uid = sys_getuid();
+	env->own_gid = sys_getgid();
+	env->can_setuid = sys_can_setuid();
+	sys_undumpable();
+	int status = read_manifest(env);
+	if (status != 0)
+		return status;
+	if (env->manifest.host.hostname != NULL && env->place != PLACE_PROCESS)
+		machine_set_hostname(env->manifest.host.hostname);
+	/* Three descriptors a service while it starts, and our own. */
+	sys_raise_nofile(3 * (uint64_t)env->manifest.n_services + 256);
+	int r = make_units(env);
+	if (r == 0)
+		r = make_loop(env);
+	/* The Tao, made of keys and names only; it learns them when the root has been opened. */
+	env->core = core_open(&locked);
+	if (r < 0 || env->core == NULL) {
+		log_error("cannot begin: %s", strerror(r < 0 ? -r : ENOMEM));
+		return EXIT_OURS;
+	}
+	if (!locked)
+		log_warning("the host's keys may be swapped out: RLIMIT_MEMLOCK is too low to lock them");
+	/* The domain, the factories with their channels, the admin channels, and last the parent: the root. */
+	if (env->have_manifest && make_guard(env) < 0)
+		return problem(env, EXIT_MANIFEST, "the guard could not be loaded");
+	cgroup_find(env);
+	admin_open(env);
+	if (env->have_manifest)
+		start_workers(env);
+	return 0;
+}
+
+/* ---- the root is open ---- */
+
+static void boot(struct env *env)
+{
+	env->booted = true;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		env->units[u].wanted = env->units[u].at_boot = true;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		unit_event(env, u, ON_START);
+}
+
+static int make_names(struct env *env)
+{
+	uint8_t guard_name[256];
+	struct wr host = wr_to(env->host_name, sizeof env->host_name);
+	struct wr guard = wr_to(guard_name, sizeof guard_name);
+	struct wr base = wr_to(env->base_name, sizeof env->base_name);
+	name_write_key_prin(&host, env->identity.spki_sha256, env->identity.ephemeral);
+	if (env->guard.class != NULL)
+		env->guard.class->identity(&env->guard, &guard);
+	int r = host.err != ERR_NONE ? host.err : name_extend(wr_span(&host), wr_span(&guard), &base);
+	if (r < 0 || base.err != ERR_NONE)
+		return ERR_INTERNAL;
+	env->host_name_n = host.n;
+	env->base_name_n = base.n;
+	return 0;
+}
+
+static void root_answered(struct env *env)
+{
+	struct root_opened *opened = core_room(env->core);
+	_Static_assert(sizeof *opened <= CORE_ROOM, "the room takes the root's answer");
+	ssize_t n = sys_recv(env->workers[WORKER_ROOT].fd, opened, sizeof *opened, NULL, 0, NULL);
+	if (n == -EAGAIN || n == 0 || env->root_open)
+		return;
+	if (n != (ssize_t)sizeof *opened)
+		return; /* its death follows, and is counted */
+	opened->report.text[sizeof opened->report.text - 1] = '\0';
+	if (opened->error != ERR_NONE) {
+		int status = problem(env, EXIT_OURS, opened->report.text);
+		env->root_open = true; /* answered: no further try */
+		if (status != 0)
+			environment_stop(env, END_EXIT, status);
+		return;
+	}
+	env->identity = opened->identity;
+	env->root_open = true;
+	int r = core_init(env->core, &opened->seed);
+	if (r == 0)
+		r = make_names(env);
+	if (r < 0) {
+		problem(env, EXIT_OURS, "the root gave keys that cannot be used");
+		environment_stop(env, END_EXIT, EXIT_OURS);
+		return;
+	}
+	char text[256];
+	struct wr t = wr_to(text, sizeof text - 1);
+	if (name_print_binary(span_of(env->base_name, env->base_name_n), NAME_PRIN, &t) == 0) {
+		text[t.n] = '\0';
+		log_info("this host is %s%s", text, env->identity.created ? " (new keys)" : "");
+	}
+	if (!env->stopping)
+		boot(env);
+}
+
+void environment_worker_ended(struct env *env, uint16_t w)
+{
+	struct worker *worker = &env->workers[w];
+	if (w == WORKER_ROOT && worker->fd >= 0)
+		root_answered(env); /* what it said stands in the socket still */
+	int64_t delay = worker_ended(worker);
+	if (w == WORKER_ROOT && (env->root_open || worker->deaths >= ROOT_TRIES)) {
+		if (!env->root_open && problem(env, EXIT_OURS, "the root worker died, again and again") != 0)
+			environment_stop(env, END_EXIT, EXIT_OURS);
+		return;
+	}
+	if (w == WORKER_MEASURE) {
+		if (!env->stopping)
+			log_warning("the measure worker ended; starting it again");
+		launch_worker_lost(env);
+	}
+	loop_timer(&env->loop, TIMER_WORKER(env, w), sys_now() + delay);
+}
+
+static void worker_timer(struct env *env, uint32_t w)
+{
+	if (env->stopping || env->workers[w].pid > 0)
+		return;
+	if (start_worker(env, (enum worker_kind)w) < 0)
+		loop_timer(&env->loop, TIMER_WORKER(env, w), sys_now() + 100 * NS_PER_MS);
+	else if (w == WORKER_MEASURE)
+		launch_pump(env);
+}
+
+/* ---- the end ---- */
+
+void environment_stop(struct env *env, enum ending ending, int exit_code)
+{
+	if (env->stopping) {
+		if (ending > env->ending)
+			env->ending = ending;
+		return;
+	}
+	env->stopping = true;
+	env->ending = ending;
+	env->exit_code = exit_code;
+	log_info("stopping all services");
+	loop_timer(&env->loop, TIMER_SHUTDOWN(env), sys_now() + SHUTDOWN_TIMEOUT);
+	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
+		env->units[u].wanted = false;
+		env->units[u].again = false;
+	}
+	for (uint16_t u = env->manifest.n_services; u-- > 0;)
+		unit_event(env, u, ON_STOP);
+}
+
+static bool all_at_rest(const struct env *env)
+{
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		if (!unit_at_rest(&env->units[u]))
+			return false;
+	return true;
+}
+
+static void kill_everything(struct env *env)
+{
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		if (!unit_at_rest(&env->units[u]))
+			reaper_kill_all(env, u);
+}
+
+static void shutdown_timer(struct env *env)
+{
+	if (env->stop_rounds == 0)
+		log_warning("not everything stopped within %lld s: killing it",
+			    (long long)(SHUTDOWN_TIMEOUT / NS_PER_S));
+	env->stop_rounds++;
+	kill_everything(env);
+	loop_timer(&env->loop, TIMER_SHUTDOWN(env), sys_now() + NS_PER_S);
+}
+
+/* ---- signals ---- */
+
+struct signal_row {
+	int signal;
+	enum ending in_process, in_container, on_machine; /* END_NONE: ignored */
+};
+
+/* busybox's reboot, halt and poweroff send TERM, USR1 and USR2; 37 to 39 are RTMIN+3 to RTMIN+5 as glibc and
+ * container tools count them (musl keeps one more for itself). */
+static const struct signal_row signals[] = {
+	{ SIGTERM, END_EXIT, END_EXIT, END_REBOOT },  { SIGINT, END_EXIT, END_EXIT, END_REBOOT },
+	{ SIGUSR1, END_NONE, END_NONE, END_HALT },    { SIGUSR2, END_NONE, END_NONE, END_POWEROFF },
+	{ SIGPWR, END_NONE, END_EXIT, END_POWEROFF }, { 37, END_EXIT, END_EXIT, END_HALT },
+	{ 38, END_EXIT, END_EXIT, END_POWEROFF },     { 39, END_EXIT, END_EXIT, END_REBOOT },
+};
+
+static void on_signal(struct env *env, const struct signalfd_siginfo *info)
+{
+	int sig = (int)info->ssi_signo;
+	enum ending ending = END_NONE;
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		if (signals[i].signal == sig)
+			ending = env->place == PLACE_MACHINE	 ? signals[i].on_machine
+				 : env->place == PLACE_CONTAINER ? signals[i].in_container
+								 : signals[i].in_process;
+	if (ending == END_NONE) {
+		if (sig != SIGCHLD && sig != SIGPIPE)
+			log_info("signal %d from pid %u is ignored", sig, info->ssi_pid);
+		return;
+	}
+	log_info("signal %d from pid %u", sig, info->ssi_pid);
+	environment_stop(env, ending, 0);
+	/* Who asks again does not want to wait: a second ctrl-C on a terminal. */
+	if (++env->stop_signals > 1 && env->place == PLACE_PROCESS)
+		kill_everything(env);
+}
+
+static void read_signals(struct env *env)
+{
+	struct signalfd_siginfo info[16];
+	ssize_t n = sys_read(env->signal_fd, info, sizeof info);
+	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof info[0]; i++)
+		on_signal(env, &info[i]);
+	/* SIGCHLDs merge: one look for all. */
+	reaper_signal(env);
+}
+
+/* ---- the loop ---- */
+
+static void dispatch(struct env *env, const struct loop_event *e)
+{
+	switch ((enum source)e->source) {
+	case SOURCE_SIGNAL:
+		read_signals(env);
+		break;
+	case SOURCE_WORKER:
+		if (env->workers[e->index].fd < 0)
+			break;
+		if (e->index == WORKER_ROOT)
+			root_answered(env);
+		else
+			launch_reply(env);
+		/* An end of file would be reported for ever; the worker's death comes as a signal. */
+		if ((e->events & EPOLLHUP) != 0)
+			loop_remove(&env->loop, env->workers[e->index].fd);
+		break;
+	case SOURCE_EXEC:
+		launch_exec_event(env, (uint16_t)e->index);
+		break;
+	case SOURCE_CGROUP:
+		if (reaper_is_empty(env, (uint16_t)e->index))
+			unit_event(env, (uint16_t)e->index, ON_EMPTY);
+		break;
+	case SOURCE_CHANNEL:
+		channel_event(env, (uint16_t)e->index, e->events);
+		break;
+	case SOURCE_LISTENER:
+		admin_accept(env, e->index);
+		break;
+	case SOURCE_CLIENT:
+		admin_event(env, e->index, e->events);
+		break;
+	}
+}
+
+static void on_timer(struct env *env, uint32_t timer)
+{
+	uint32_t n = env->manifest.n_services;
+	if (timer < n)
+		unit_event(env, (uint16_t)timer, ON_TIMER);
+	else if (timer < 2 * n)
+		channel_timer(env, (uint16_t)(timer - n));
+	else if (timer < TIMER_WORKER(env, 0))
+		admin_timer(env, timer - TIMER_CLIENT(env, 0));
+	else if (timer < TIMER_SHUTDOWN(env))
+		worker_timer(env, timer - TIMER_WORKER(env, 0));
+	else
+		shutdown_timer(env);
+}
+
+static void turn(struct env *env)
+{
+	struct loop_event events[LOOP_EVENTS_MAX];
+	bool busy = env->runnable_n > 0 || env->reap_more || env->changed_n > 0 || env->admin_check ||
+		    admin_is_busy(env);
+	int n = loop_wait(&env->loop, events, !busy);
+	for (int i = 0; i < n; i++)
+		dispatch(env, &events[i]);
+	if (env->reap_more)
+		reaper_signal(env);
+	int64_t now = sys_now();
+	uint32_t timer;
+	for (int i = 0; i < TIMERS_PER_TURN && loop_due(&env->loop, now, &timer); i++)
+		on_timer(env, timer);
+	channel_turn(env);
+	unit_settle_all(env);
+	admin_turn(env);
+}
+
+int environment_run(struct env *env)
+{
+	while (!env->stopping || (!all_at_rest(env) && env->stop_rounds < SHUTDOWN_ROUNDS))
+		turn(env);
+	/* Those who waited for a service hear of it. */
+	env->admin_check = true;
+	admin_turn(env);
+	admin_close(env);
+	for (int w = 0; w < WORKERS; w++)
+		if (env->workers[w].pid > 0)
+			sys_kill(env->workers[w].pid, SIGKILL);
+	cgroup_close(env);
+	int left = core_ready(env->core) ? core_wipe(env->core) : 0;
+	if (left != 0)
+		log_error("the Tao counts %d programs that were not said to have ended", left);
+	return env->exit_code;
+}
