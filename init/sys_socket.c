@@ -32,11 +32,11 @@ ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
 	if (n_fds > 0) {
 		memset(&control, 0, sizeof control);
 		m.msg_control = control.b;
-		m.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int));
+		m.msg_controllen = (socklen_t)CMSG_SPACE((size_t)n_fds * sizeof(int));
 		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
+		c->cmsg_len = (socklen_t)CMSG_LEN((size_t)n_fds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, (size_t)n_fds * sizeof(int));
 	}
 	ssize_t r;
@@ -46,9 +46,18 @@ ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
 	return r < 0 ? -errno : r;
 }
 
+/* CMSG_NXTHDR of musl mixes signs in its arithmetic. */
+static struct cmsghdr *next_header(struct msghdr *m, struct cmsghdr *c)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+	return CMSG_NXTHDR(m, c);
+#pragma GCC diagnostic pop
+}
+
 static void take_fds(struct msghdr *m, int *fds, int cap_fds, int *n_fds)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = next_header(m, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
