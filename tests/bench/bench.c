@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the benchmarks are made of: floors (bare programs that do the same with nothing around them), services
+ * that tell how they fared, and the harness that runs taoinit over them. Prints numbers; judges nothing.
+ *
+ *	bench spawn N PROGRAM          bare vfork+exec+wait, a cycle: p50 and p99, µs
+ *	bench echo N BYTES_OUT BYTES_IN    bare echo between two processes over a socketpair: p50 and p99, µs
+ *	bench up N PROGRAM             bare: start N programs, until each has written its byte; then stop them, ms
+ *	bench taoinit-up N TAOINIT MANIFEST    the same by taoinit: up ms, stop ms, PSS KiB of it and its workers
+ *	bench taoinit-restart N TAOINIT MANIFEST   restart cycles of its one service: p50 and p99, µs
+ *	bench respawn N PROGRAM        bare: start, wait, start again; timed as the restarts are: p50 and p99, µs
+ * As services: bench ready (writes a byte to fd 1 and waits), bench stamp (writes the time to fd 1 and ends),
+ * bench client N (times GetTaoName), bench exit.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../client/tao.h"
+
+static int64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static _Noreturn void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void print_quantiles(int64_t *v, size_t n)
+{
+	qsort(v, n, sizeof *v, by_size);
+	printf("%.1f %.1f\n", (double)v[n / 2] / 1e3, (double)v[n * 99 / 100] / 1e3);
+}
+
+static int64_t *times(size_t n)
+{
+	int64_t *v = calloc(n + 1, sizeof *v);
+	if (v == NULL)
+		die("calloc");
+	return v;
+}
+
+static pid_t start(char *const argv[], int out)
+{
+	pid_t pid = vfork();
+	if (pid == 0) {
+		if (out >= 0)
+			dup2(out, 1);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0)
+		die("vfork");
+	return pid;
+}
+
+static int spawn(size_t n, char *program)
+{
+	char *argv[] = { program, (char *)"exit", NULL };
+	int64_t *v = times(n);
+	for (size_t i = 0; i < n; i++) {
+		int64_t t = now();
+		waitpid(start(argv, -1), NULL, 0);
+		v[i] = now() - t;
+	}
+	print_quantiles(v, n);
+	return 0;
+}
+
+static void read_all(int fd, char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t r = read(fd, p, n);
+		if (r <= 0)
+			exit(0);
+		p += r;
+		n -= (size_t)r;
+	}
+}
+
+static void write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t r = write(fd, p, n);
+		if (r <= 0)
+			exit(0);
+		p += r;
+		n -= (size_t)r;
+	}
+}
+
+static int echo(size_t n, size_t out_n, size_t in_n)
+{
+	int fds[2];
+	char *out = calloc(1, out_n), *in = calloc(1, in_n);
+	int64_t *v = times(n);
+	if (out == NULL || in == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+		die("socketpair");
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(fds[0]);
+		for (;;) {
+			read_all(fds[1], out, out_n);
+			write_all(fds[1], in, in_n);
+		}
+	}
+	close(fds[1]);
+	for (size_t i = 0; i < n; i++) {
+		int64_t t = now();
+		write_all(fds[0], out, out_n);
+		read_all(fds[0], in, in_n);
+		v[i] = now() - t;
+	}
+	close(fds[0]);
+	waitpid(pid, NULL, 0);
+	print_quantiles(v, n);
+	return 0;
+}
+
+static void wait_bytes(int fd, size_t n)
+{
+	char buffer[4096];
+	while (n > 0) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		if (poll(&p, 1, 60000) <= 0)
+			die("not all came up");
+		ssize_t r = read(fd, buffer, sizeof buffer);
+		if (r <= 0)
+			die("not all came up: read");
+		n -= (size_t)r < n ? (size_t)r : n;
+	}
+}
+
+static int up(size_t n, char *program)
+{
+	char *argv[] = { program, (char *)"ready", NULL };
+	pid_t *pids = calloc(n, sizeof *pids);
+	int fds[2];
+	if (pids == NULL || pipe(fds) < 0)
+		die("pipe");
+	int64_t t = now();
+	for (size_t i = 0; i < n; i++)
+		pids[i] = start(argv, fds[1]);
+	wait_bytes(fds[0], n);
+	int64_t t_up = now() - t;
+	t = now();
+	for (size_t i = 0; i < n; i++)
+		kill(pids[i], SIGTERM);
+	for (size_t i = 0; i < n; i++)
+		waitpid(pids[i], NULL, 0);
+	printf("%.2f %.2f\n", (double)t_up / 1e6, (double)(now() - t) / 1e6);
+	return 0;
+}
+
+static long pss_of(pid_t pid)
+{
+	char path[64], line[256];
+	long pss = 0;
+	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+	FILE *f = fopen(path, "r");
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "Pss: %ld", &pss) == 1)
+			break;
+	if (f != NULL)
+		fclose(f);
+	return pss;
+}
+
+/* taoinit and those of its children that are its workers, told by their names. */
+static long pss_with_workers(pid_t pid)
+{
+	char path[96], name[64];
+	long pss = pss_of(pid);
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "r");
+	int child;
+	while (f != NULL && fscanf(f, "%d", &child) == 1) {
+		snprintf(path, sizeof path, "/proc/%d/comm", child);
+		FILE *c = fopen(path, "r");
+		if (c != NULL && fgets(name, sizeof name, c) != NULL && strncmp(name, "tao-", 4) == 0)
+			pss += pss_of(child);
+		if (c != NULL)
+			fclose(c);
+	}
+	if (f != NULL)
+		fclose(f);
+	return pss;
+}
+
+static pid_t start_taoinit(char *taoinit, char *manifest, int fds[2])
+{
+	char *argv[] = { taoinit, (char *)"-f", manifest, NULL };
+	if (pipe(fds) < 0)
+		die("pipe");
+	fcntl(fds[0], F_SETFD, FD_CLOEXEC);
+	pid_t pid = start(argv, fds[1]);
+	close(fds[1]);
+	return pid;
+}
+
+static int taoinit_up(size_t n, char *taoinit, char *manifest)
+{
+	int fds[2];
+	int64_t t = now();
+	pid_t pid = start_taoinit(taoinit, manifest, fds);
+	wait_bytes(fds[0], n);
+	int64_t t_up = now() - t;
+	struct timespec rest = { 0, 300000000 }; /* until it is quiet: what is measured next is memory at rest */
+	nanosleep(&rest, NULL);
+	long pss = pss_with_workers(pid);
+	t = now();
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	printf("%.2f %.2f %ld\n", (double)t_up / 1e6, (double)(now() - t) / 1e6, pss);
+	return 0;
+}
+
+static int taoinit_restart(size_t n, char *taoinit, char *manifest)
+{
+	int fds[2];
+	int64_t *v = times(n), last, t;
+	pid_t pid = start_taoinit(taoinit, manifest, fds);
+	read_all(fds[0], (char *)&last, sizeof last);
+	for (size_t i = 0; i < n; i++) {
+		read_all(fds[0], (char *)&t, sizeof t);
+		v[i] = t - last;
+		last = t;
+	}
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	print_quantiles(v, n);
+	return 0;
+}
+
+/* The floor of a restart: a bare program that starts, waits and starts again, timed as the service times it. */
+static int respawn(size_t n, char *program)
+{
+	char *argv[] = { program, (char *)"stamp", NULL };
+	int fds[2];
+	int64_t *v = times(n), last = 0, t;
+	if (pipe(fds) < 0)
+		die("pipe");
+	for (size_t i = 0; i <= n; i++) {
+		waitpid(start(argv, fds[1]), NULL, 0);
+		read_all(fds[0], (char *)&t, sizeof t);
+		if (i > 0)
+			v[i - 1] = t - last;
+		last = t;
+	}
+	print_quantiles(v, n);
+	return 0;
+}
+
+static int client(size_t n)
+{
+	int64_t *v = times(n);
+	struct tao_host *tao;
+	int r = tao_host_connect(&tao);
+	for (size_t i = 0; i < n && r == TAO_OK; i++) {
+		struct tao_bytes name;
+		int64_t t = now();
+		r = tao_host_name(tao, &name);
+		v[i] = now() - t;
+		if (r == TAO_OK)
+			tao_bytes_free(&name);
+	}
+	if (r != TAO_OK) {
+		fprintf(stderr, "bench: %s\n", tao_host_error(tao, r));
+		return 1;
+	}
+	print_quantiles(v, n);
+	return 0;
+}
+
+static _Noreturn void ready(void)
+{
+	if (write(1, "u", 1) != 1)
+		exit(1);
+	for (;;)
+		pause();
+}
+
+static int stamp(void)
+{
+	int64_t t = now();
+	return write(1, &t, sizeof t) == (ssize_t)sizeof t ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	size_t n = argc > 2 ? (size_t)strtoul(argv[2], NULL, 10) : 0;
+	if (strcmp(what, "exit") == 0)
+		return 0;
+	if (strcmp(what, "ready") == 0)
+		ready();
+	if (strcmp(what, "stamp") == 0)
+		return stamp();
+	if (strcmp(what, "client") == 0 && argc == 3)
+		return client(n);
+	if (strcmp(what, "spawn") == 0 && argc == 4)
+		return spawn(n, argv[3]);
+	if (strcmp(what, "respawn") == 0 && argc == 4)
+		return respawn(n, argv[3]);
+	if (strcmp(what, "echo") == 0 && argc == 5)
+		return echo(n, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+	if (strcmp(what, "up") == 0 && argc == 4)
+		return up(n, argv[3]);
+	if (strcmp(what, "taoinit-up") == 0 && argc == 5)
+		return taoinit_up(n, argv[3], argv[4]);
+	if (strcmp(what, "taoinit-restart") == 0 && argc == 5)
+		return taoinit_restart(n, argv[3], argv[4]);
+	fprintf(stderr, "bench: wrong usage; see the comment at the top of bench.c\n");
+	return 2;
+}
