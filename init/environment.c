@@ -16,10 +16,6 @@
 #include "sys.h"
 
 #define EXIT_OURS 255
-/* All of a shutdown: after this everything is killed. Services have 7 s each by default and stop in parallel. */
-#define SHUTDOWN_TIMEOUT (60 * NS_PER_S)
-/* Rounds of killing, a second each, before we leave what the kernel does not let go of. */
-#define SHUTDOWN_ROUNDS 10
 /* A root that cannot be opened because its worker died: so often is it tried. */
 #define ROOT_TRIES 3
 /* Timers that one turn acts upon. */
@@ -315,53 +311,6 @@ static void worker_timer(struct env *env, uint32_t w)
 		launch_pump(env);
 }
 
-/* ---- the end ---- */
-
-void environment_stop(struct env *env, enum ending ending, int exit_code)
-{
-	if (env->stopping) {
-		if (ending > env->ending)
-			env->ending = ending;
-		return;
-	}
-	env->stopping = true;
-	env->ending = ending;
-	env->exit_code = exit_code;
-	log_info("stopping all services");
-	loop_timer(&env->loop, TIMER_SHUTDOWN(env), sys_now() + SHUTDOWN_TIMEOUT);
-	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
-		env->units[u].wanted = false;
-		env->units[u].again = false;
-	}
-	for (uint16_t u = env->manifest.n_services; u-- > 0;)
-		unit_event(env, u, ON_STOP);
-}
-
-static bool all_at_rest(const struct env *env)
-{
-	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		if (!unit_at_rest(&env->units[u]))
-			return false;
-	return true;
-}
-
-static void kill_everything(struct env *env)
-{
-	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		if (!unit_at_rest(&env->units[u]))
-			reaper_kill_all(env, u);
-}
-
-static void shutdown_timer(struct env *env)
-{
-	if (env->stop_rounds == 0)
-		log_warning("not everything stopped within %lld s: killing it",
-			    (long long)(SHUTDOWN_TIMEOUT / NS_PER_S));
-	env->stop_rounds++;
-	kill_everything(env);
-	loop_timer(&env->loop, TIMER_SHUTDOWN(env), sys_now() + NS_PER_S);
-}
-
 /* ---- signals ---- */
 
 struct signal_row {
@@ -396,7 +345,7 @@ static void on_signal(struct env *env, const struct signalfd_siginfo *info)
 	environment_stop(env, ending, 0);
 	/* Who asks again does not want to wait: a second ctrl-C on a terminal. */
 	if (++env->stop_signals > 1 && env->place == PLACE_PROCESS)
-		kill_everything(env);
+		shutdown_kill(env);
 }
 
 static void read_signals(struct env *env)
@@ -483,7 +432,7 @@ static void turn(struct env *env)
 
 int environment_run(struct env *env)
 {
-	while (!env->stopping || (!all_at_rest(env) && env->stop_rounds < SHUTDOWN_ROUNDS))
+	while (!shutdown_is_over(env))
 		turn(env);
 	/* Those who waited for a service hear of it. */
 	env->admin_check = true;

@@ -160,6 +160,9 @@ int environment_run(struct env *env);
 
 /* Begins an ordered stop of everything; further calls only make the ending stronger. */
 void environment_stop(struct env *env, enum ending ending, int exit_code);
+bool shutdown_is_over(const struct env *env);
+void shutdown_kill(struct env *env); /* whatever still runs, at once */
+void shutdown_timer(struct env *env);
 
 /* A worker's process is gone: what it meant, and when it is started again. */
 void environment_worker_ended(struct env *env, uint16_t w);

@@ -79,6 +79,10 @@ int unit_restart(struct env *env, uint16_t u);
 /* Tells the neighbours of all units whose state has changed: once a turn, until it is quiet. */
 void unit_settle_all(struct env *env);
 
+/* For unit_orders.c: does the service require the other; tells its main process to stop. */
+bool unit_requires(const struct service *service, uint16_t other);
+void unit_begin_stop(struct env *env, uint16_t u);
+
 /* At rest: nothing of it runs and nothing is under way. */
 bool unit_at_rest(const struct unit *unit);
 const char *unit_state_text(enum unit_state state);

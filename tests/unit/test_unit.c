@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+/* link: init/unit.c init/unit_orders.c init/shutdown.c crypto/base.c */
+/* The matrix of units in a world of its own: processes, workers and clocks are numbers here. A random walk gives
+ * every kind of event in every order and checks, after each, what must always hold. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../../init/environment.h"
+#include "../../init/factory.h"
+#include "../../init/log.h"
+#include "../../init/sys.h"
+#include "test.h"
+
+#define N 3
+
+static struct {
+	int64_t now;
+	int64_t timer[N]; /* 0: not set */
+	int64_t shutdown_at;
+	bool asked[N], alive[N], exec_pending[N], stray[N], term[N], killed[N];
+	unsigned starts[N], added[N], removed[N];
+	bool no_cgroup;
+	unsigned started_while_stopping;
+} world;
+
+static struct env env;
+static struct service services[N];
+
+/* ---- the world's side of the seams ---- */
+
+void log_line(enum log_level level, const char *format, ...)
+{
+	(void)level, (void)format;
+}
+
+int64_t sys_now(void)
+{
+	return world.now;
+}
+
+int sys_kill(pid_t pid, int sig)
+{
+	(void)pid, (void)sig;
+	return 0;
+}
+
+void loop_timer(struct loop *loop, uint32_t timer, int64_t when)
+{
+	(void)loop;
+	if (timer < N)
+		world.timer[timer] = when;
+	else
+		world.shutdown_at = when;
+}
+
+void loop_cancel(struct loop *loop, uint32_t timer)
+{
+	(void)loop;
+	if (timer < N)
+		world.timer[timer] = 0;
+}
+
+void launch_ask(struct env *e, uint16_t u)
+{
+	world.asked[u] = true;
+	world.starts[u]++;
+	if (e->stopping)
+		world.started_while_stopping++;
+}
+
+void launch_forget(struct env *e, uint16_t u)
+{
+	(void)e, (void)u;
+}
+
+int cgroup_watch(struct env *e, uint16_t u)
+{
+	(void)e, (void)u;
+	return world.no_cgroup ? -ENOENT : 0;
+}
+
+void cgroup_unwatch(struct env *e, uint16_t u)
+{
+	(void)e, (void)u;
+}
+
+void reaper_kill_all(struct env *e, uint16_t u)
+{
+	e->units[u].killing = true;
+	world.killed[u] = true;
+}
+
+bool reaper_is_empty(struct env *e, uint16_t u)
+{
+	(void)e;
+	return !world.alive[u] && !world.stray[u];
+}
+
+static int fake_signal(pid_t pid, int sig)
+{
+	if (sig == SIGTERM)
+		world.term[pid - 1] = true;
+	return 0;
+}
+
+static const struct factory_class fake_factory = { .name = "fake", .signal = fake_signal };
+
+/* ---- what may happen ---- */
+
+static void set_up(void)
+{
+	static struct unit units[N];
+	static uint16_t changed[N], list[N], successors[N * N], requires[N][N], after[N][N];
+	static uint32_t at[N + 1];
+	static uint8_t seen[N];
+	memset(&world, 0, sizeof world);
+	memset(&env, 0, sizeof env);
+	for (int u = 0; u < N; u++)
+		free(units[u].reason);
+	memset(units, 0, sizeof units);
+	memset(services, 0, sizeof services);
+	world.now = NS_PER_S;
+	env.manifest.services = services;
+	env.manifest.n_services = N;
+	env.units = units;
+	env.changed = changed;
+	env.reach_list = list;
+	env.reach_seen = seen;
+	env.successors = successors;
+	env.successor_at = at;
+	for (uint16_t u = 0; u < N; u++) {
+		static const char *const names[N] = { "a", "b", "c" };
+		struct service *s = &services[u];
+		s->name = names[u];
+		s->factory = &fake_factory;
+		s->stop_signal = SIGTERM;
+		s->stop_timeout = 7 * NS_PER_S;
+		s->restart_delay = 100 * NS_PER_MS;
+		s->restart_window = 60 * NS_PER_S;
+		s->restart = RESTART_ON_FAILURE;
+		s->after = after[u];
+		s->requires = requires[u];
+		units[u].exec_error = units[u].cgroup_events = -1;
+	}
+}
+
+static void depend(uint16_t u, uint16_t on, bool needs)
+{
+	struct service *s = &services[u];
+	((uint16_t *)(uintptr_t)s->after)[s->n_after++] = on;
+	if (needs)
+		((uint16_t *)(uintptr_t)s->requires)[s->n_requires++] = on;
+}
+
+static void link_successors(void)
+{
+	uint32_t n = 0;
+	for (uint16_t u = 0; u < N; u++) {
+		env.successor_at[u] = n;
+		for (uint16_t v = 0; v < N; v++)
+			for (uint16_t i = 0; i < services[v].n_after; i++)
+				if (services[v].after[i] == u)
+					env.successors[n++] = v;
+	}
+	env.successor_at[N] = n;
+}
+
+static void boot(void)
+{
+	link_successors();
+	for (uint16_t u = 0; u < N; u++)
+		env.units[u].wanted = true;
+	for (uint16_t u = 0; u < N; u++)
+		unit_event(&env, u, ON_START);
+	unit_settle_all(&env);
+}
+
+static void measured(uint16_t u)
+{
+	world.asked[u] = false;
+	if (env.units[u].state != UNIT_MEASURING)
+		return; /* launch.c drops late answers */
+	CHECK(!world.alive[u] && !world.stray[u]);
+	world.alive[u] = world.exec_pending[u] = true;
+	world.term[u] = world.killed[u] = false;
+	world.added[u]++;
+	env.units[u].pid = u + 1;
+	unit_event(&env, u, ON_MEASURED);
+}
+
+static void exec_ok(uint16_t u)
+{
+	world.exec_pending[u] = false;
+	unit_event(&env, u, ON_EXEC_OK);
+}
+
+static void end(uint16_t u, int status, bool leaves_stray)
+{
+	world.alive[u] = world.exec_pending[u] = false;
+	world.stray[u] = leaves_stray;
+	world.removed[u]++;
+	env.units[u].pid = 0;
+	env.units[u].status = status;
+	env.units[u].ended = true;
+	unit_event(&env, u, ON_ENDED);
+}
+
+static void stray_ends(uint16_t u)
+{
+	world.stray[u] = false;
+	unit_event(&env, u, ON_EMPTY);
+}
+
+static void fire(uint16_t u)
+{
+	if (world.timer[u] > world.now)
+		world.now = world.timer[u];
+	world.timer[u] = 0;
+	unit_event(&env, u, ON_TIMER);
+}
+
+static void refused(uint16_t u, bool passing)
+{
+	world.asked[u] = false;
+	if (env.units[u].state == UNIT_MEASURING)
+		unit_event(&env, u, passing ? ON_EXEC_FAILED : ON_REFUSED);
+}
+
+/* ---- what must hold ---- */
+
+static void check_unit(uint16_t u)
+{
+	const struct unit *unit = &env.units[u];
+	bool needs_deadline = unit->state == UNIT_MEASURING || unit->state == UNIT_EXECUTING ||
+			      unit->state == UNIT_STOPPING || unit->state == UNIT_CLEANING ||
+			      unit->state == UNIT_BACKOFF;
+	if (needs_deadline)
+		CHECK(world.timer[u] != 0);
+	if (unit_at_rest(unit)) {
+		CHECK(!world.alive[u] && !world.stray[u]);
+		CHECK(!unit->wanted);
+		CHECK(world.timer[u] == 0);
+	}
+	if (unit->state == UNIT_UP || unit->state == UNIT_STARTING || unit->state == UNIT_EXECUTING)
+		CHECK(world.alive[u]);
+	if (unit->state == UNIT_CLEANING)
+		CHECK(!world.alive[u]);
+	if (unit->state == UNIT_WAITING) {
+		bool cause = false;
+		for (uint16_t i = 0; i < services[u].n_after; i++) {
+			const struct unit *other = &env.units[services[u].after[i]];
+			cause = cause || (other->state != UNIT_UP && other->state != UNIT_DONE);
+		}
+		CHECK(cause);
+	}
+	CHECK(world.added[u] - world.removed[u] == (world.alive[u] ? 1u : 0u));
+	CHECK(!unit->queued);
+}
+
+static void check_world(void)
+{
+	for (uint16_t u = 0; u < N; u++)
+		check_unit(u);
+	CHECK(world.started_while_stopping == 0);
+	CHECK(env.changed_n == 0);
+}
+
+/* ---- random walks ---- */
+
+static uint32_t seed;
+
+static uint32_t pick(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static void step(void)
+{
+	uint16_t u = (uint16_t)pick(N);
+	int status = pick(2) ? 0 : pick(2) ? 1 << 8 : SIGKILL;
+	switch (pick(12)) {
+	case 0:
+	case 1:
+	case 2:
+		if (world.asked[u])
+			measured(u);
+		break;
+	case 3:
+		if (world.asked[u])
+			refused(u, pick(2));
+		break;
+	case 4:
+		if (world.exec_pending[u])
+			exec_ok(u);
+		break;
+	case 5:
+		if (world.exec_pending[u]) {
+			env.units[u].retry = pick(2);
+			world.exec_pending[u] = false;
+			unit_event(&env, u, ON_EXEC_FAILED);
+			end(u, 127 << 8, false);
+		}
+		break;
+	case 6:
+		if (world.alive[u])
+			end(u, status, pick(3) == 0);
+		break;
+	case 7:
+		if (world.stray[u])
+			stray_ends(u);
+		break;
+	case 8:
+		if (world.timer[u] != 0)
+			fire(u);
+		break;
+	case 9:
+		unit_start(&env, u);
+		break;
+	case 10:
+		pick(2) ? unit_stop(&env, u) : unit_restart(&env, u);
+		break;
+	default:
+		if ((world.term[u] || world.killed[u]) && world.alive[u])
+			end(u, SIGTERM, false);
+		world.now += NS_PER_MS * (int64_t)pick(20000);
+		break;
+	}
+	unit_settle_all(&env);
+}
+
+/* From anywhere, a shutdown ends, when processes end at the latest when they are killed. */
+static void finish(void)
+{
+	environment_stop(&env, END_EXIT, 0);
+	unit_settle_all(&env);
+	check_world();
+	for (int i = 0; i < 200 && !shutdown_is_over(&env); i++) {
+		for (uint16_t u = 0; u < N; u++) {
+			if (world.alive[u] && (world.killed[u] || pick(2)))
+				end(u, SIGTERM, pick(4) == 0);
+			else if (world.stray[u] && world.killed[u])
+				stray_ends(u);
+			else if (world.timer[u] != 0)
+				fire(u);
+			unit_settle_all(&env);
+			check_world();
+		}
+	}
+	CHECK(shutdown_is_over(&env));
+	CHECK(env.stop_rounds == 0);
+	for (uint16_t u = 0; u < N; u++)
+		CHECK(world.added[u] == world.removed[u]);
+}
+
+static void walk(uint32_t n)
+{
+	seed = n;
+	set_up();
+	world.no_cgroup = pick(2);
+	for (uint16_t u = 0; u < N; u++) {
+		services[u].type = pick(3) ? SERVICE_DAEMON : SERVICE_ONESHOT;
+		services[u].restart = (enum restart_when)pick(3);
+		services[u].essential = pick(6) == 0;
+		services[u].max_restarts = pick(2) ? 0 : 2;
+		for (uint16_t v = 0; v < u; v++)
+			if (pick(2))
+				depend(u, v, pick(2));
+	}
+	boot();
+	check_world();
+	for (int i = 0; i < 300 && !test_bad; i++) {
+		step();
+		check_world();
+	}
+	if (!test_bad)
+		finish();
+	if (test_bad)
+		printf("# in the walk from seed %u\n", (unsigned)n);
+}
+
+TEST(every_walk_keeps_the_rules)
+{
+	for (uint32_t n = 1; n <= 4000 && !test_bad; n++)
+		walk(n);
+}
+
+/* ---- single cells that users know ---- */
+
+static void up(uint16_t u)
+{
+	measured(u);
+	exec_ok(u);
+	unit_settle_all(&env);
+}
+
+TEST(dependents_wait_for_what_they_require)
+{
+	set_up();
+	depend(1, 0, true);
+	boot();
+	CHECK(world.asked[0] && !world.asked[1]);
+	CHECK_INT(env.units[1].state, UNIT_WAITING);
+	up(0);
+	CHECK(world.asked[1]);
+}
+
+TEST(dependents_stay_while_the_required_one_is_restarted)
+{
+	set_up();
+	depend(1, 0, true);
+	boot();
+	up(0);
+	up(1);
+	end(0, SIGKILL, false);
+	unit_settle_all(&env);
+	CHECK_INT(env.units[0].state, UNIT_MEASURING); /* the first restart is at once */
+	CHECK_INT(env.units[1].state, UNIT_UP);
+	up(0);
+	end(0, SIGKILL, false);
+	unit_settle_all(&env);
+	CHECK_INT(env.units[0].state, UNIT_BACKOFF); /* the second is not */
+	CHECK_INT(env.units[1].state, UNIT_UP);
+}
+
+TEST(delays_grow_and_are_forgotten)
+{
+	static const int64_t want[] = { 0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000 };
+	set_up();
+	boot();
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		up(0);
+		world.now += NS_PER_MS;
+		end(0, SIGSEGV, false);
+		if (want[i] == 0) {
+			CHECK_INT(env.units[0].state, UNIT_MEASURING);
+			continue;
+		}
+		CHECK_INT(env.units[0].state, UNIT_BACKOFF);
+		CHECK_INT((world.timer[0] - world.now) / NS_PER_MS, want[i]);
+		fire(0);
+	}
+	up(0);
+	world.now += 11 * NS_PER_S;
+	end(0, SIGSEGV, false);
+	CHECK_INT(env.units[0].state, UNIT_MEASURING);
+}
+
+TEST(a_fork_that_fails_is_tried_from_a_tenth_of_a_second_on)
+{
+	static const int64_t want[] = { 100, 200, 400, 800, 1000, 1000 };
+	set_up();
+	boot();
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		refused(0, true);
+		CHECK_INT((world.timer[0] - world.now) / NS_PER_MS, want[i]);
+		fire(0);
+	}
+}
+
+TEST(stopping_takes_dependents_first)
+{
+	set_up();
+	depend(1, 0, true);
+	boot();
+	up(0);
+	up(1);
+	unit_stop(&env, 0);
+	unit_settle_all(&env);
+	CHECK_INT(env.units[1].state, UNIT_STOPPING);
+	CHECK_INT(env.units[0].state, UNIT_UP);
+	end(1, SIGTERM, false);
+	unit_settle_all(&env);
+	CHECK_INT(env.units[0].state, UNIT_STOPPING);
+	end(0, SIGTERM, false);
+	CHECK_INT(env.units[0].state, UNIT_DOWN);
+}
+
+TEST(what_does_not_stop_is_killed_after_seven_seconds)
+{
+	set_up();
+	boot();
+	up(0);
+	unit_stop(&env, 0);
+	CHECK_INT((world.timer[0] - world.now) / NS_PER_MS, 7000);
+	CHECK(!world.killed[0]);
+	fire(0);
+	CHECK(world.killed[0]);
+}
+
+TEST(an_essential_end_is_the_hosts_end)
+{
+	set_up();
+	services[0].essential = true;
+	services[0].restart = RESTART_NEVER;
+	boot();
+	up(0);
+	up(1);
+	up(2);
+	end(0, 37 << 8, false);
+	CHECK(env.stopping);
+	CHECK_INT(env.exit_code, 37);
+	end(1, SIGTERM, false);
+	end(2, SIGTERM, false);
+	unit_settle_all(&env);
+	CHECK(shutdown_is_over(&env));
+	CHECK_INT(env.exit_code, 37);
+}
+
+TEST(giving_up_says_so)
+{
+	set_up();
+	services[0].max_restarts = 1;
+	boot();
+	up(0);
+	end(0, SIGSEGV, false);
+	up(0);
+	end(0, SIGSEGV, false);
+	CHECK_INT(env.units[0].state, UNIT_FAILED);
+	CHECK(strstr(env.units[0].reason, "gave up") != NULL);
+}
+
+int main(void)
+{
+	RUN(dependents_wait_for_what_they_require);
+	RUN(dependents_stay_while_the_required_one_is_restarted);
+	RUN(delays_grow_and_are_forgotten);
+	RUN(a_fork_that_fails_is_tried_from_a_tenth_of_a_second_on);
+	RUN(stopping_takes_dependents_first);
+	RUN(what_does_not_stop_is_killed_after_seven_seconds);
+	RUN(an_essential_end_is_the_hosts_end);
+	RUN(giving_up_says_so);
+	RUN(every_walk_keeps_the_rules);
+	return test_end();
+}
