@@ -15,7 +15,7 @@
 /* What the manifest says of the root. Strings belong to the caller. */
 struct root_config {
 	const char *file; /* key file (soft); absolute */
-	bool ephemeral;   /* keys live in memory only, and the host's name says so */
+	bool ephemeral;	  /* keys live in memory only, and the host's name says so */
 };
 
 /* Who the host is, as bytes: the name key([spki_sha256]) or key([spki_sha256]).Ephemeral(). */

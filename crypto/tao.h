@@ -23,10 +23,10 @@
 /* Copied by tao_init; the caller wipes it. delegation: the serialized Attestation by which the root says that
  * our signing key speaks for the host, empty where the key is itself the root. */
 struct tao_seed {
-	uint8_t sign_key[32];   /* P-256 private scalar, big-endian, in [1, n-1] */
-	uint8_t seal_key[32];   /* AES-256 */
+	uint8_t sign_key[32];	/* P-256 private scalar, big-endian, in [1, n-1] */
+	uint8_t seal_key[32];	/* AES-256 */
 	uint8_t derive_key[32]; /* HKDF input */
-	uint8_t drbg[48];       /* fresh entropy */
+	uint8_t drbg[48];	/* fresh entropy */
 	size_t delegation_n;
 	uint8_t delegation[TAO_DELEGATION_MAX];
 };

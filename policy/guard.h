@@ -14,8 +14,8 @@ enum verdict { DENY = 0, ALLOW = 1 };
 #define ASK_ARGS_MAX 3
 
 struct ask {
-	struct span principal;          /* binary Prin */
-	const char *verb;               /* "Execute", "Seal", "Start", … */
+	struct span principal;		/* binary Prin */
+	const char *verb;		/* "Execute", "Seal", "Start", … */
 	struct span args[ASK_ARGS_MAX]; /* binary Terms */
 	unsigned n_args;
 };

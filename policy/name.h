@@ -16,36 +16,36 @@
 
 /* The tags of the binary form are the kinds of the nodes. */
 enum node_kind {
-	NODE_PRIN = 1,   /* text = type; kids: key Term, SubPrin */
-	NODE_TAIL,       /* kids: SubPrin */
-	NODE_STR,        /* text */
-	NODE_BYTES,      /* text */
-	NODE_INT,        /* number */
-	NODE_VAR,        /* text */
-	NODE_PRED,       /* text = name; kids: Terms */
-	NODE_CONST,      /* number 0 or 1 */
-	NODE_NOT,        /* kids: F */
-	NODE_AND,        /* kids: F* */
-	NODE_OR,         /* kids: F* */
-	NODE_IMPLIES,    /* kids: F, F */
-	NODE_SPEAKSFOR,  /* kids: delegate, delegator */
-	NODE_SAYS,       /* kids: Term, F; has_time/time, has_expiration/expiration */
-	NODE_FORALL,     /* text = variable; kids: F */
-	NODE_EXISTS,     /* text = variable; kids: F */
-	NODE_SUBPRIN,    /* kids: PrinExt* */
-	NODE_EXT,        /* text = name; kids: Terms */
+	NODE_PRIN = 1,	/* text = type; kids: key Term, SubPrin */
+	NODE_TAIL,	/* kids: SubPrin */
+	NODE_STR,	/* text */
+	NODE_BYTES,	/* text */
+	NODE_INT,	/* number */
+	NODE_VAR,	/* text */
+	NODE_PRED,	/* text = name; kids: Terms */
+	NODE_CONST,	/* number 0 or 1 */
+	NODE_NOT,	/* kids: F */
+	NODE_AND,	/* kids: F* */
+	NODE_OR,	/* kids: F* */
+	NODE_IMPLIES,	/* kids: F, F */
+	NODE_SPEAKSFOR, /* kids: delegate, delegator */
+	NODE_SAYS,	/* kids: Term, F; has_time/time, has_expiration/expiration */
+	NODE_FORALL,	/* text = variable; kids: F */
+	NODE_EXISTS,	/* text = variable; kids: F */
+	NODE_SUBPRIN,	/* kids: PrinExt* */
+	NODE_EXT,	/* text = name; kids: Terms */
 };
 
 /* A tree by first child and next sibling, so that a node has one size. Text points into the input. */
 struct node {
 	enum node_kind kind;
-	uint32_t count;          /* number of kids */
+	uint32_t count; /* number of kids */
 	struct span text;
-	int64_t number;          /* INT, CONST; SAYS: time */
-	int64_t expiration;      /* SAYS */
+	int64_t number;	    /* INT, CONST; SAYS: time */
+	int64_t expiration; /* SAYS */
 	bool has_time, has_expiration;
-	struct node *kids;       /* first */
-	struct node *next;       /* sibling */
+	struct node *kids; /* first */
+	struct node *next; /* sibling */
 };
 
 /* The caller's nodes. text_buf holds what the text parser must unescape or decode (strings, hex). */
@@ -86,9 +86,9 @@ void name_write_key_prin(struct wr *out, const uint8_t spki_sha256[static 32], b
 /* .Program([sha256], ext.Args(…).Files([…]).Entry([…]).TrustRootfs().Privileged()); parts that are absent are NULL,
  * n_args < 0 or false. Order of the parts is the one above (DESIGN, section 4.4). */
 struct program_name {
-	const uint8_t *sha256;       /* 32 bytes */
+	const uint8_t *sha256; /* 32 bytes */
 	const struct span *args;
-	int n_args;                  /* -1: not in the name */
+	int n_args;		     /* -1: not in the name */
 	const uint8_t *files_sha256; /* 32 bytes or NULL */
 	const uint8_t *entry_sha256; /* 32 bytes or NULL */
 	bool trust_rootfs, privileged;
