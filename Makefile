@@ -35,6 +35,7 @@ SRC_init := $(sort $(wildcard init/*.c init/proto/*.pb.c))
 SRC := $(SRC_crypto) $(SRC_policy) $(SRC_init) client/tao.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+VECTOR := $(sort $(wildcard tests/vectors/vectors_*.c))
 LINKS := taoctl tao taoverify taopolicy
 MAN := $(sort $(wildcard docs/*.[1-8]))
 
@@ -78,7 +79,7 @@ libraries = $(addprefix $(DEPS)/$1/lib/,libtss2.a libcjson.a libnanopb.a libbear
 # ---- What there is to make --------------------------------------------------------------------------------------
 
 .PHONY: all run run-container image check check-vectors lint format fuzz soak bench cov proto install clean distclean \
-	help packages deps version objects unit unit-asan fuzzers analyze nogc FORCE
+	help packages deps version objects unit unit-asan fuzzers vectors analyze tidy nogc FORCE
 
 ## all: the program build/taoinit and its links (default)
 all: $(O)/taoinit $(addprefix $(O)/,$(LINKS))
@@ -206,7 +207,7 @@ $(eval $(call variant,cov,obj-cov,asan))
 
 -include $(SRC:%.c=$(O)/obj/%.d)
 ifneq ($(filter-out all run run-container image bench install help clean distclean,$(MAKECMDGOALS)),)
--include $(UNIT:%.c=$(O)/obj/%.d) $(foreach v,asan fuzz cov,$(patsubst %.c,$(O)/obj-$v/%.d,$(SRC) $(UNIT) $(FUZZ)))
+-include $(UNIT:%.c=$(O)/obj/%.d) $(foreach v,asan fuzz cov,$(patsubst %.c,$(O)/obj-$v/%.d,$(SRC) $(UNIT) $(FUZZ) $(VECTOR)))
 endif
 
 # ---- The program ------------------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ $(O)/taoinit.nogc: $(OBJ)
 
 # The first "link:" comment of a test names what it is linked with: files, or rooms (crypto policy init), from which
 # the linker takes what is asked for. The libraries are always there.
-LINKED := $(shell for f in $(UNIT) $(FUZZ); do echo "$$f:$$(sed -n 's,.*\blink: *\([^*]*\).*,\1,p' $$f | head -n 1 | tr ' ' ':')"; done)
+LINKED := $(shell for f in $(UNIT) $(FUZZ) $(VECTOR); do echo "$$f:$$(sed -n 's,.*\blink: *\([^*]*\).*,\1,p' $$f | head -n 1 | tr ' ' ':')"; done)
 linked = $(patsubst $1:%,%,$(filter $1:%,$(LINKED)))
 colon := :
 words_of = $(subst $(colon), ,$(call linked,$1))
@@ -256,11 +257,13 @@ ifneq ($(filter-out all run run-container image bench install help clean distcle
 $(foreach t,$(UNIT),$(eval $(call program,$t,$(t:tests/unit/%.c=$(O)/unit/%),musl,obj,gcc)))
 $(foreach t,$(UNIT),$(eval $(call program,$t,$(t:tests/unit/%.c=$(O)/unit-asan/%),asan,obj-asan,gcc)))
 $(foreach t,$(UNIT),$(eval $(call program,$t,$(t:tests/unit/%.c=$(O)/unit-cov/%),cov,obj-cov,gcc)))
+$(foreach t,$(VECTOR),$(eval $(call program,$t,$(t:tests/vectors/%.c=$(O)/vectors/%),asan,obj-asan,gcc)))
 $(foreach t,$(FUZZ),$(eval $(call program,$t,$(t:tests/fuzz/%.c=$(O)/fuzz/%),fuzz,obj-fuzz,clang)))
 endif
 
 unit: $(UNIT:tests/unit/%.c=$(O)/unit/%)
 unit-asan: $(UNIT:tests/unit/%.c=$(O)/unit-asan/%)
+vectors: $(VECTOR:tests/vectors/%.c=$(O)/vectors/%)
 fuzzers: $(FUZZ:tests/fuzz/%.c=$(O)/fuzz/%)
 
 # ---- Analysis ---------------------------------------------------------------------------------------------------
@@ -270,5 +273,13 @@ OURS := $(filter-out %.pb.c,$(SRC))
 analyze: $(OURS:%.c=$(O)/analyze/%.ok)
 $(O)/analyze/%.ok: $(O)/obj/%.o tests/lint-flags
 	@mkdir -p $(@D)
-	@$(CC_musl) $(CFLAGS_musl) -fanalyzer $$(sed -n 's/^analyzer //p' tests/lint-flags | sed 's/ *#.*//') -S -o /dev/null $*.c
+	@$(CC_musl) $(filter-out -fstack-usage,$(CFLAGS_musl)) -fanalyzer $(call lint_flags,analyzer) -S -o /dev/null $*.c
+	@touch $@
+lint_flags = $$(sed -n 's/^$1 //p' tests/lint-flags | sed 's/[[:space:]]*\#.*//')
+
+# clang-tidy with the checks of .clang-tidy.
+tidy: $(OURS:%.c=$(O)/tidy/%.ok)
+$(O)/tidy/%.ok: $(O)/obj/%.o tests/lint-flags .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $*.c -- -std=c11 -D_GNU_SOURCE -I$(O) -isystem $(DEPS)/musl/include 2>/dev/null
 	@touch $@
