@@ -82,7 +82,10 @@ int tao_complain(const struct tao_run *run, int status, const char *format, ...)
 
 static int finish_help(void)
 {
-	return fflush(stdout) == 0 ? TAO_EXIT_OK : TAO_EXIT_IO;
+	if (fflush(stdout) == 0)
+		return TAO_EXIT_OK;
+	(void)fprintf(stderr, "tao: standard output: %s\n", strerror(errno));
+	return TAO_EXIT_IO;
 }
 
 static int help_all(void)
