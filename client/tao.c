@@ -567,6 +567,8 @@ static int read_until(struct tao_host *host, size_t n)
 /* One message of the stream; it stands in the buffer until the next read. */
 static int read_message(struct tao_host *host, size_t max, struct slice *message)
 {
+	message->p = NULL;
+	message->n = 0;
 	if (read_until(host, 4) != TAO_OK)
 		return host->broken;
 	const unsigned char *p = host->in + host->in_used;
@@ -747,7 +749,6 @@ static int parse_body(struct slice message, struct response *response)
 {
 	struct reader r = reader_from(message.p, message.n);
 	struct field f;
-	memset(response, 0, sizeof *response);
 	while (read_field(&r, &f)) {
 		switch (f.key) {
 		case KEY(1, WIRE_BYTES):
@@ -812,6 +813,7 @@ static int call(struct request *q, unsigned fields, struct response *response)
 	struct tao_host *host = q->host;
 	size_t header = 4 + ((size_t)q->small[2] << 8 | q->small[3]);
 	int rc;
+	memset(response, 0, sizeof *response);
 	if (host->broken != 0)
 		return host->broken;
 	host->error = 0;

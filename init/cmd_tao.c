@@ -199,7 +199,7 @@ static int take_option(struct tao_run *run, unsigned groups, char **argv, int *i
 			return usage(run, "needs a value", option->name);
 		if (option->value != NULL && argument[n] != '=')
 			(*i)++;
-		return set_option(run, (enum option_id)id, value);
+		return set_option(run, (enum option_id)id, value != NULL ? value : "");
 	}
 	return usage(run, "unknown option", argument);
 }

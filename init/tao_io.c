@@ -20,7 +20,7 @@
 static int input_grow(struct tao_bytes *in, size_t *cap)
 {
 	size_t bigger = *cap == 0 ? 4096 : 2 * *cap;
-	unsigned char *p = malloc(bigger);
+	unsigned char *p = calloc(1, bigger);
 	if (p == NULL)
 		return -1;
 	if (in->size > 0)

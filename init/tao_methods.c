@@ -258,7 +258,7 @@ int tao_cmd_unseal(const struct tao_run *run)
 		status = finish(run, host,
 				(run->protect ? tao_host_protected_unseal
 					      : tao_host_unseal)(host, sealed.data, sealed.size, &data, &policy));
-	if (status == TAO_EXIT_OK && run->show_policy)
+	if (status == TAO_EXIT_OK && run->show_policy && policy != NULL)
 		show_policy(policy);
 	if (status == TAO_EXIT_OK)
 		status = tao_write_output(run, ENCODING_BINARY, data.data, data.size);
