@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is done with names in their binary form, without a tree: extending, joining, comparing, and the names
+ * that the host itself makes.
+ */
+#include "name.h"
+#include "name_text.h"
+
+static bool is_lower(uint8_t c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static bool is_upper(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool name_is_reserved(struct span word)
+{
+	static const char *const words[] = { "from", "until", "says", "speaksfor", "forall", "exists", "implies",
+					     "or",   "and",   "not",  "false",	   "true",   "ext" };
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (span_equal(word, span_str(words[i])))
+			return true;
+	return false;
+}
+
+bool name_is_type(struct span word)
+{
+	if (word.n == 0 || !is_lower(word.p[0]))
+		return false;
+	for (size_t i = 1; i < word.n; i++)
+		if (!is_lower(word.p[i]) && !is_digit(word.p[i]))
+			return false;
+	return !name_is_reserved(word);
+}
+
+bool name_is_identifier(struct span word)
+{
+	if (word.n == 0 || !is_upper(word.p[0]))
+		return false;
+	for (size_t i = 1; i < word.n; i++)
+		if (!is_lower(word.p[i]) && !is_upper(word.p[i]) && !is_digit(word.p[i]) && word.p[i] != '_')
+			return false;
+	return true;
+}
+
+/* ---- the parts of a checked binary form ---- */
+
+/* Steps over one element that name_check has passed. */
+static void skip(struct rd *r, unsigned depth)
+{
+	uint64_t tag = rd_varint(r), n = 0;
+	if (depth > NAME_DEPTH_MAX)
+		rd_fail(r, ERR_TOO_DEEP);
+	switch (tag) {
+	case NODE_PRIN:
+		rd_var_bytes(r);
+		n = 2;
+		break;
+	case NODE_TAIL:
+		n = 1;
+		break;
+	case NODE_STR:
+	case NODE_BYTES:
+	case NODE_VAR:
+		rd_var_bytes(r);
+		break;
+	case NODE_INT:
+		rd_varint(r);
+		break;
+	case NODE_EXT:
+		rd_var_bytes(r);
+		n = rd_varint(r);
+		break;
+	case NODE_SUBPRIN:
+		n = rd_varint(r);
+		break;
+	default: /* formulas do not stand in names */
+		rd_fail(r, ERR_MALFORMED);
+	}
+	for (uint64_t i = 0; i < n && r->err == ERR_NONE; i++)
+		skip(r, depth + 1);
+}
+
+/* A Prin as what stands before its SubPrin, the number of its extensions, and their bytes. */
+struct parts {
+	struct span head;
+	uint64_t count;
+	struct span exts;
+};
+
+static int split_subprin(struct rd *r, struct parts *parts)
+{
+	if (rd_varint(r) != NODE_SUBPRIN)
+		rd_fail(r, ERR_MALFORMED);
+	parts->count = rd_varint(r);
+	parts->exts = span_of(r->p, r->err == ERR_NONE ? r->n : 0);
+	return r->err;
+}
+
+static int split_prin(struct span prin, struct parts *parts)
+{
+	struct rd r = rd_from(prin);
+	int bad = name_check(prin, NAME_PRIN);
+	if (bad < 0)
+		return bad;
+	rd_varint(&r);
+	rd_var_bytes(&r);
+	skip(&r, 0);
+	parts->head = span_of(prin.p, (size_t)(r.p - prin.p));
+	return split_subprin(&r, parts);
+}
+
+static int split_sub(struct span subprin, struct parts *parts)
+{
+	struct rd r = rd_from(subprin);
+	int bad = name_check(subprin, NAME_SUBPRIN);
+	if (bad < 0)
+		return bad;
+	parts->head = span_of(NULL, 0);
+	return split_subprin(&r, parts);
+}
+
+static int put_together(const struct parts *a, const struct parts *b, struct wr *out)
+{
+	wr_span_bytes(out, a->head);
+	wr_varint(out, NODE_SUBPRIN);
+	wr_varint(out, a->count + b->count);
+	wr_span_bytes(out, a->exts);
+	wr_span_bytes(out, b->exts);
+	return out->err;
+}
+
+int name_extend(struct span prin, struct span subprin, struct wr *out)
+{
+	struct parts a, b;
+	int r = split_prin(prin, &a);
+	if (r == ERR_NONE)
+		r = split_sub(subprin, &b);
+	return r < 0 ? r : put_together(&a, &b, out);
+}
+
+int name_join(struct span first, struct span second, struct wr *out)
+{
+	struct parts a, b;
+	int r = split_sub(first, &a);
+	if (r == ERR_NONE)
+		r = split_sub(second, &b);
+	return r < 0 ? r : put_together(&a, &b, out);
+}
+
+bool name_is_subprin(struct span child, struct span parent)
+{
+	struct parts c, p;
+	if (split_prin(child, &c) < 0 || split_prin(parent, &p) < 0)
+		return false;
+	/* Encodings are unique, so equal bytes are equal structures; and p's extensions end where an extension
+	 * ends, because both lists begin alike. */
+	return span_equal(c.head, p.head) && c.count >= p.count && c.exts.n >= p.exts.n &&
+	       span_equal(span_of(c.exts.p, p.exts.n), p.exts);
+}
+
+/* ---- the host's own names ---- */
+
+static void write_text(struct wr *out, const char *text)
+{
+	wr_var_bytes(out, span_str(text));
+}
+
+static void begin_ext(struct wr *out, const char *name, uint64_t n_args)
+{
+	wr_varint(out, NODE_EXT);
+	write_text(out, name);
+	wr_varint(out, n_args);
+}
+
+static void write_digest(struct wr *out, const uint8_t *digest)
+{
+	wr_varint(out, NODE_BYTES);
+	wr_var_bytes(out, span_of(digest, 32));
+}
+
+void name_write_key_prin(struct wr *out, const uint8_t spki_sha256[static 32], bool ephemeral)
+{
+	wr_varint(out, NODE_PRIN);
+	write_text(out, "key");
+	write_digest(out, spki_sha256);
+	wr_varint(out, NODE_SUBPRIN);
+	wr_varint(out, ephemeral ? 1 : 0);
+	if (ephemeral)
+		begin_ext(out, "Ephemeral", 0);
+}
+
+static void write_parts(struct wr *out, const struct program_name *p)
+{
+	if (p->n_args >= 0) {
+		begin_ext(out, "Args", (uint64_t)p->n_args);
+		for (int i = 0; i < p->n_args; i++) {
+			wr_varint(out, NODE_STR);
+			wr_var_bytes(out, p->args[i]);
+		}
+	}
+	if (p->files_sha256 != NULL) {
+		begin_ext(out, "Files", 1);
+		write_digest(out, p->files_sha256);
+	}
+	if (p->entry_sha256 != NULL) {
+		begin_ext(out, "Entry", 1);
+		write_digest(out, p->entry_sha256);
+	}
+	if (p->trust_rootfs)
+		begin_ext(out, "TrustRootfs", 0);
+	if (p->privileged)
+		begin_ext(out, "Privileged", 0);
+}
+
+void name_write_program(struct wr *out, const struct program_name *p)
+{
+	uint64_t parts = (uint64_t)(p->n_args >= 0) + (p->files_sha256 != NULL) + (p->entry_sha256 != NULL) +
+			 p->trust_rootfs + p->privileged;
+	wr_varint(out, NODE_SUBPRIN);
+	wr_varint(out, 1);
+	begin_ext(out, "Program", parts > 0 ? 2 : 1);
+	write_digest(out, p->sha256);
+	if (parts == 0)
+		return;
+	wr_varint(out, NODE_TAIL);
+	wr_varint(out, NODE_SUBPRIN);
+	wr_varint(out, parts);
+	write_parts(out, p);
+}
