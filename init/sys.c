@@ -66,6 +66,22 @@ ssize_t sys_write(int fd, const void *p, size_t n)
 	return r < 0 ? -errno : r;
 }
 
+ssize_t sys_pread(int fd, void *p, size_t n, off_t at)
+{
+	ssize_t r;
+	do
+		r = pread(fd, p, n, at);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int sys_rewind_empty(int fd)
+{
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return 0;
+}
+
 int sys_write_all(int fd, const void *p, size_t n)
 {
 	const uint8_t *b = p;

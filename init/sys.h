@@ -24,6 +24,8 @@ int sys_close(int fd);
 void sys_close_from(int first); /* every descriptor from first on */
 ssize_t sys_read(int fd, void *p, size_t n);
 ssize_t sys_write(int fd, const void *p, size_t n);
+ssize_t sys_pread(int fd, void *p, size_t n, off_t at);
+int sys_rewind_empty(int fd); /* cuts a file to nothing and goes to its start */
 /* All of n bytes, blocking; -EPIPE at an early end of file. Never in PID 1's loop. */
 int sys_write_all(int fd, const void *p, size_t n);
 int sys_pipe(int fds[2]);
@@ -49,6 +51,7 @@ int sys_write_file(const char *path, const char *text);
 /* Messages with descriptors (SCM_RIGHTS). recv closes fds that do not fit into cap. Neither blocks. */
 ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds);
 ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
+ssize_t sys_send_wait(int fd, struct span bytes, const int *fds, int n_fds);
 /* The same, blocking: for workers and commands, never in PID 1's loop. */
 ssize_t sys_recv_wait(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
 int sys_listen_unix(const char *path, mode_t mode);

@@ -19,7 +19,7 @@ int sys_socketpair(int type, int fds[2])
 	return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
 }
 
-ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
+static ssize_t transmit(int fd, struct span bytes, const int *fds, int n_fds, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -41,7 +41,7 @@ ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
 	}
 	ssize_t r;
 	do
-		r = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		r = sendmsg(fd, &m, MSG_NOSIGNAL | flags);
 	while (r < 0 && errno == EINTR);
 	return r < 0 ? -errno : r;
 }
@@ -53,6 +53,16 @@ static struct cmsghdr *next_header(struct msghdr *m, struct cmsghdr *c)
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 	return CMSG_NXTHDR(m, c);
 #pragma GCC diagnostic pop
+}
+
+ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
+{
+	return transmit(fd, bytes, fds, n_fds, MSG_DONTWAIT);
+}
+
+ssize_t sys_send_wait(int fd, struct span bytes, const int *fds, int n_fds)
+{
+	return transmit(fd, bytes, fds, n_fds, 0);
 }
 
 static void take_fds(struct msghdr *m, int *fds, int cap_fds, int *n_fds)
