@@ -13,7 +13,5 @@ int cmd_tao(int argc, char **argv);
 
 /* Our version and each library's, a line each. */
 const char *version_text(void);
-/* Our version alone. */
-const char *version_number(void);
 
 #endif

@@ -99,6 +99,10 @@ pid_t sys_reap(int *status);
 _Noreturn void sys_exit(int status);
 int sys_random(void *p, size_t n);
 
+/* Users, from /etc/passwd and /etc/group. n_groups: in: room; out: how many. Not in PID 1's loop. */
+int sys_user_find(const char *name, uid_t *uid, gid_t *gid, gid_t *groups, int *n_groups);
+int sys_group_find(const char *name, gid_t *gid);
+
 /* Memory. */
 void *sys_map(size_t n); /* anonymous, private, lazily filled; NULL on failure */
 void sys_unmap(void *p, size_t n);
