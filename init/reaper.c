@@ -12,6 +12,8 @@
 
 /* One turn reaps at most so many; a flood of orphans then shares the loop with everybody else. */
 #define REAP_MAX 256
+/* A millisecond each. */
+#define KILL_ROUNDS 1000
 
 static uint32_t slot_of(const struct env *env, pid_t pid)
 {
@@ -63,11 +65,14 @@ static _Noreturn void kill_uid(uid_t uid)
 	sys_die_with_parent();
 	if (sys_setuid_only(uid) < 0)
 		sys_exit(1);
-	/* Until nobody is left; who forks faster than this is met again, and a process that the kernel holds ends
-	 * this round when the deadline of PID 1 does. */
-	for (int i = 0; i < 10000; i++)
-		if (sys_kill(-1, SIGKILL) == -ESRCH)
+	/* Until nobody is left; who forks faster than this is met again. What has been killed is there until PID 1
+	 * has reaped it, which takes a moment; what the kernel holds ends this round, and another follows. */
+	for (int i = 0; i < KILL_ROUNDS; i++) {
+		sys_kill(-1, SIGKILL);
+		if (sys_reaches_any() <= 0)
 			sys_exit(0);
+		sys_sleep(NS_PER_MS);
+	}
 	sys_exit(1);
 }
 
