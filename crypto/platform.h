@@ -23,8 +23,11 @@ struct platform {
 	int (*sync_dir)(void *ctx, const char *path);
 	int (*rename)(void *ctx, const char *from, const char *to);
 	int (*remove)(void *ctx, const char *path);
-	/* One TPM command and its response: the response's size. NULL where there is no TPM. */
+	/* One TPM command and its response: the response's size; ERR_TIMEOUT, ERR_IO, ERR_TOO_LARGE. A TPM that
+	 * asks to be asked again has been, within the deadline. NULL where there is no TPM. */
 	int (*transmit)(void *ctx, struct span command, uint8_t *response, size_t cap);
+	/* n bytes of the kernel's generator; ERR_IO. */
+	int (*random)(void *ctx, uint8_t *dst, size_t n);
 };
 
 #endif

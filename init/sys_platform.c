@@ -118,6 +118,12 @@ static int platform_remove(void *ctx, const char *path)
 	return unlink(path) < 0 ? error_of(errno) : 0;
 }
 
+static int platform_random(void *ctx, uint8_t *dst, size_t n)
+{
+	(void)ctx;
+	return sys_random(dst, n) < 0 ? ERR_IO : 0;
+}
+
 const struct platform sys_platform = {
 	.read = platform_read,
 	.write = platform_write,
@@ -125,4 +131,5 @@ const struct platform sys_platform = {
 	.sync_dir = platform_sync_dir,
 	.rename = platform_rename,
 	.remove = platform_remove,
+	.random = platform_random,
 };
