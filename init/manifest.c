@@ -1,130 +1,141 @@
 /* SPDX-License-Identifier: MIT
  *
- * The manifest as a whole: scan, parse, take, link.
+ * The manifest as a whole: scan, tree, keys, links, owners.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../crypto/sha256.h"
 #include "manifest_read.h"
 
-/* cJSON's tree of a manifest of MANIFEST_BYTES_MAX that is all small numbers would be this large, and no more. */
+/* The tree of the densest manifest that is of any use (4 MiB of short names in lists) takes some 50 MiB. */
 #define TREE_BYTES_MAX ((size_t)64 << 20)
 
-static size_t tree_bytes; /* taken from malloc by cJSON since the parse began */
+/* What cJSON has taken since the parse began; one manifest is read at a time. */
+static size_t tree_bytes;
 
 static void *tree_alloc(size_t n)
 {
-	if (n > TREE_BYTES_MAX || tree_bytes > TREE_BYTES_MAX - n)
+	if (n > TREE_BYTES_MAX - tree_bytes)
 		return NULL;
 	tree_bytes += n;
 	return malloc(n);
 }
 
-/* ---- services ---- */
+#define TAKE(object, key) int take_##object##_##key(struct reader *reader, const cJSON *value, void *into)
 
-static int check_name(struct reader *reader, const char *name)
+TAKE(top, version)
 {
-	size_t n = strlen(name);
-	bool good = n > 0 && n <= SERVICE_NAME_MAX && isalnum((unsigned char)name[0]);
-	for (size_t i = 0; good && i < n; i++)
-		good = isalnum((unsigned char)name[i]) || strchr("_.@-", name[i]) != NULL;
-	return good ? ERR_NONE
-		    : read_fail(reader,
-				"no name for a service: letters, digits and _ . @ -, beginning with a letter or "
-				"digit, "
-				"at most %d",
-				SERVICE_NAME_MAX);
+	(void)into;
+	if (!cJSON_IsNumber(value) || value->valuedouble != MANIFEST_VERSION)
+		return read_fail(reader, value, ERR_BAD_VERSION,
+				 "is no version that this taoinit reads; write %d, and what it says of version %d",
+				 MANIFEST_VERSION, MANIFEST_VERSION);
+	return ERR_NONE;
 }
 
-static int take_services(struct reader *reader, const cJSON *value, void *into)
+static bool is_name(const char *name)
+{
+	static const char letters[] = "_.@-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	size_t n = strlen(name);
+	return n > 0 && n <= SERVICE_NAME_MAX && strspn(name, letters) == n && strchr("_.@-", name[0]) == NULL;
+}
+
+static int take_service(struct reader *reader, const cJSON *at)
+{
+	struct manifest *m = reader->manifest;
+	struct service *s = &m->services[m->n_services];
+	if (!is_name(at->string))
+		return read_fail(
+			reader, at, ERR_MALFORMED,
+			"no name for a service; write 1 to %d letters, digits, _ . @ and -, a letter or digit "
+			"first",
+			SERVICE_NAME_MAX);
+	s->name = read_keep(reader, at->string);
+	if (s->name == NULL)
+		return read_no_memory(reader);
+	reader->entries[m->n_services] = at;
+	int r = read_service(reader, at, s);
+	if (r == 0)
+		entry_hash(reader->sha256, s);
+	m->n_services++;
+	return r;
+}
+
+TAKE(top, services)
 {
 	struct manifest *m = into;
-	int n = cJSON_IsObject(value) ? cJSON_GetArraySize(value) : -1;
-	if (n < 0)
-		return read_fail(reader, "must be an object: { \"name\": { \"exec\": [ … ] } }");
+	size_t n = 0;
+	int r = ERR_NONE;
+	if (!cJSON_IsObject(value))
+		return read_fail(reader, value, ERR_MALFORMED,
+				 "is no object; write one, such as {\"main\": {\"exec\": [\"/bin/main\"]}}");
+	for (const cJSON *at = value->child; at != NULL; at = at->next)
+		n++;
 	if (n > MANIFEST_SERVICES_MAX)
-		return read_fail(reader, "%d services; at most %d", n, MANIFEST_SERVICES_MAX);
-	m->services = arena_alloc(reader->arena, (size_t)(n + 1) * sizeof *m->services, sizeof(void *));
-	if (m->services == NULL)
-		return read_fail(reader, "the manifest takes too much memory");
-	reader->services = value;
-	for (const cJSON *at = value->child; at != NULL; at = at->next) {
-		struct service *s = &m->services[m->n_services];
-		size_t mark = read_enter(reader, ".%.64s", at->string), size = strlen(at->string) + 1;
-		char *name = arena_alloc(reader->arena, size, 1);
-		int r = name == NULL ? read_fail(reader, "the manifest takes too much memory")
-				     : check_name(reader, at->string);
-		if (r == 0) {
-			s->name = memcpy(name, at->string, size);
-			r = read_service(reader, at, s);
-		}
-		if (r < 0)
-			return r;
-		m->n_services++;
-		read_leave(reader, mark);
-	}
-	return ERR_NONE;
+		return read_fail(reader, value, ERR_TOO_LARGE, "are %zu; write at most %d", n,
+				 MANIFEST_SERVICES_MAX);
+	m->services = arena_alloc(reader->arena, n * sizeof *m->services, _Alignof(struct service));
+	reader->entries = calloc(n + 1, sizeof *reader->entries);
+	if (m->services == NULL || reader->entries == NULL)
+		return read_no_memory(reader);
+	for (const cJSON *at = value->child; at != NULL && r == 0; at = at->next)
+		r = take_service(reader, at);
+	return r;
 }
 
-/* ---- the whole ---- */
-
-static int take_version(struct reader *reader, const cJSON *value, void *into)
+/* Another version may mean other keys, so it is looked at before them. */
+static int check_version(struct reader *reader)
 {
-	int64_t version = 0;
-	(void)into;
-	if (read_int(reader, value, 0, INT32_MAX, &version) < 0 || version != MANIFEST_VERSION)
-		return read_fail(reader, "must be %d, the one version that this taoinit reads", MANIFEST_VERSION);
-	return ERR_NONE;
+	const cJSON *tree = reader->tree;
+	if (!cJSON_IsObject(tree))
+		return read_fail(reader, tree, ERR_MALFORMED,
+				 "is no object; write { \"version\": 1, \"services\": {} }");
+	const cJSON *version = cJSON_GetObjectItemCaseSensitive(tree, "version");
+	return version == NULL ? read_fail(reader, tree, ERR_BAD_VERSION,
+					   "has no version; write \"version\": %d first", MANIFEST_VERSION)
+			       : take_top_version(reader, version, NULL);
 }
 
-static int take_host(struct reader *reader, const cJSON *value, void *into)
+static int read_tree(struct reader *reader)
 {
-	return read_host(reader, value, &((struct manifest *)into)->host);
-}
-
-static int take_all(struct reader *reader, const cJSON *tree)
-{
-	static const struct key keys[] = { { "version", take_version },
-					   { "host", take_host },
-					   { "services", take_services },
-					   { "include", NULL } };
-	struct manifest *m = reader->manifest;
-	int r = read_object(reader, tree, keys, sizeof keys / sizeof keys[0], m);
-	if (r == 0 && cJSON_GetObjectItemCaseSensitive(tree, "version") == NULL)
-		r = read_fail(reader, "\"version\" is missing; say \"version\": %d", MANIFEST_VERSION);
-	if (r == 0 && m->services == NULL)
-		r = read_fail(reader, "\"services\" is missing; say \"services\": {}");
-	if (r == 0 && m->host.guard == NULL)
-		r = read_host(reader, NULL, &m->host);
+	int r = check_version(reader);
+	if (r == 0)
+		r = read_object(reader, reader->tree, OBJECT_top, reader->manifest);
+	if (r == 0)
+		r = read_host_defaults(reader);
 	if (r == 0)
 		r = read_links(reader);
-	return r == 0 ? read_owners(reader) : r;
+	if (r == 0)
+		r = read_owners(reader);
+	if (r == 0 && reader->manifest->n_services == 0)
+		read_warn(reader, NULL, "no services, so nothing will run; write some into \"services\"");
+	return r;
 }
 
 int manifest_parse(struct span json, const struct manifest_context *context, struct arena *arena,
 		   struct manifest *manifest, struct diag *diag, struct wr *warnings)
 {
 	cJSON_Hooks hooks = { tree_alloc, free };
-	struct reader reader = {
-		.context = context, .arena = arena, .diag = diag, .warnings = warnings, .manifest = manifest
-	};
+	struct reader reader = { .json = json,
+				 .context = context,
+				 .arena = arena,
+				 .diag = diag,
+				 .warnings = warnings,
+				 .manifest = manifest,
+				 .sha256 = sha256_pick() };
 	memset(manifest, 0, sizeof *manifest);
-	if (json.n > MANIFEST_BYTES_MAX) {
-		snprintf(diag->text, sizeof diag->text, "%s: larger than %zu MiB; split the host's work",
-			 context->file, MANIFEST_BYTES_MAX >> 20);
-		return ERR_TOO_LARGE;
-	}
+	diag->text[0] = '\0';
 	int r = manifest_scan(json, context->file, diag);
 	if (r < 0)
 		return r;
 	tree_bytes = 0;
 	cJSON_InitHooks(&hooks);
 	cJSON *tree = cJSON_ParseWithLength((const char *)json.p, json.n);
-	r = tree == NULL ? read_fail(&reader, "takes too much memory to read") : take_all(&reader, tree);
+	reader.tree = tree;
+	r = tree == NULL ? read_no_memory(&reader) : read_tree(&reader);
 	cJSON_Delete(tree);
 	cJSON_InitHooks(NULL);
-	sha256_of(sha256_pick(), json, manifest->sha256.b);
+	free(reader.entries);
+	sha256_of(reader.sha256, json, manifest->sha256.b);
 	return r;
 }

@@ -1,8 +1,10 @@
-/* SPDX-License-Identifier: MIT */
-#include <ctype.h>
-
+/* SPDX-License-Identifier: MIT
+ *
+ * The host of the manifest: root of trust, guard, admin transports, name.
+ */
 #include "../crypto/root.h"
 #include "../policy/guard.h"
+#include "environment.h"
 #include "manifest_read.h"
 #include "transport.h"
 
@@ -10,96 +12,106 @@
 #define DEFAULT_ADMIN_SOCKET "/run/tao/admin_socket"
 /* As sockaddr_un has room for. */
 #define SOCKET_PATH_MAX 107
-#define LISTENERS_MAX 4
+#define HOSTNAME_MAX 64
+
+/* What this version has, from the lists, and what the format knows besides. */
+static const char *const roots[] = {
+#define ROOT(id) #id,
+#include "../crypto/root.def"
+#undef ROOT
+	NULL
+};
+static const char *const later_roots[] = { "tpm", "parent", NULL };
+static const char *const guards[] = {
+#define GUARD(id) #id,
+#include "../policy/guard.def"
+#undef GUARD
+	NULL
+};
+static const char *const later_guards[] = { "acl", "datalog", NULL };
+
+#define TAKE(object, key) int take_##object##_##key(struct reader *reader, const cJSON *value, void *into)
 
 /* ---- root ---- */
 
-static int take_root_type(struct reader *reader, const cJSON *value, void *into)
+TAKE(root, type)
 {
-	struct host *host = into;
-	host->root = cJSON_IsString(value) ? root_find(value->valuestring) : NULL;
-	return host->root != NULL ? ERR_NONE
-				  : read_fail(reader, "must be \"soft\", the one root of trust of this version");
+	int i = 0, r = read_word(reader, value, roots, later_roots, &i);
+	if (r == 0)
+		((struct host *)into)->root = root_find(roots[i]);
+	return r;
 }
 
-static int take_root_file(struct reader *reader, const cJSON *value, void *into)
+TAKE(root, file)
 {
-	struct host *host = into;
-	int r = read_path(reader, value, &host->root_file);
-	return r == 0 && strlen(host->root_file) > 200 ? read_fail(reader, "longer than 200 bytes") : r;
+	/* Beside it a new file is written, and renamed. */
+	return read_path(reader, value, sizeof(((struct root *)0)->file) - 16, &((struct host *)into)->root_file);
 }
 
-static int take_root_ephemeral(struct reader *reader, const cJSON *value, void *into)
+TAKE(root, ephemeral)
 {
 	return read_bool(reader, value, &((struct host *)into)->root_ephemeral);
 }
 
-static int take_root(struct reader *reader, const cJSON *value, void *into)
+TAKE(host, root)
 {
-	static const struct key keys[] = { { "type", take_root_type },
-					   { "file", take_root_file },
-					   { "ephemeral", take_root_ephemeral } };
 	struct host *host = into;
-	int r = read_object(reader, value, keys, sizeof keys / sizeof keys[0], into);
-	if (r == 0 && host->root == NULL)
-		return read_fail(reader, "\"type\" is missing; say {\"type\": \"soft\"}");
+	int r = read_object(reader, value, OBJECT_root, into);
 	if (r == 0 && host->root_ephemeral && host->root_file != NULL)
-		return read_fail(reader, "an ephemeral root keeps nothing; take \"file\" or \"ephemeral\" out");
+		return read_fail(reader, cJSON_GetObjectItemCaseSensitive(value, "file"), ERR_MALFORMED,
+				 "an ephemeral root keeps nothing in a file; take \"file\" or \"ephemeral\" out");
 	return r;
 }
 
 /* ---- guard ---- */
 
-static int take_guard_type(struct reader *reader, const cJSON *value, void *into)
+TAKE(guard, type)
 {
-	struct host *host = into;
-	host->guard = cJSON_IsString(value) ? guard_find(value->valuestring) : NULL;
-	return host->guard != NULL ? ERR_NONE : read_fail(reader, "must be \"allow\" or \"deny\" in this version");
+	int i = 0, r = read_word(reader, value, guards, later_guards, &i);
+	if (r == 0)
+		((struct host *)into)->guard = guard_find(guards[i]);
+	return r;
 }
 
-static int take_guard(struct reader *reader, const cJSON *value, void *into)
+TAKE(host, guard)
 {
-	static const struct key keys[] = { { "type", take_guard_type }, { "file", NULL }, { "key", NULL } };
-	int r = read_object(reader, value, keys, sizeof keys / sizeof keys[0], into);
+	int r = read_object(reader, value, OBJECT_guard, into);
 	if (r == 0 && ((struct host *)into)->guard == NULL)
-		return read_fail(reader, "\"type\" is missing; say {\"type\": \"allow\"} or {\"type\": \"deny\"}");
+		return read_fail(reader, value, ERR_MALFORMED,
+				 "has no \"type\"; write {\"type\": \"allow\"} or {\"type\": \"deny\"}");
 	return r;
 }
 
 /* ---- admin ---- */
 
-static int take_unix(struct reader *reader, const cJSON *value, void *into)
+TAKE(admin, unix)
 {
 	struct admin_listener *listener = into;
-	int r = read_path(reader, value, &listener->path);
 	listener->transport = &transport_unix;
-	return r == 0 && strlen(listener->path) > SOCKET_PATH_MAX
-		       ? read_fail(reader, "longer than %d bytes, the most that a socket's path can have",
-				   SOCKET_PATH_MAX)
-		       : r;
+	return read_path(reader, value, SOCKET_PATH_MAX, &listener->path);
 }
 
-static int take_admin(struct reader *reader, const cJSON *value, void *into)
+TAKE(host, admin)
 {
-	static const struct key keys[] = {
-		{ "unix", take_unix }, { "fd", NULL }, { "as", NULL }, { "group", NULL }
-	};
 	struct host *host = into;
-	int n = cJSON_IsArray(value) ? cJSON_GetArraySize(value) : -1, i = 0;
-	if (n < 0 || n > LISTENERS_MAX)
-		return read_fail(reader, "must be a list of at most %d objects such as {\"unix\": \"%s\"}",
-				 LISTENERS_MAX, DEFAULT_ADMIN_SOCKET);
+	int n = 0, i = 0;
+	int r = read_list(reader, value, 0, ADMIN_LISTENERS_MAX, "[{\"unix\": \"" DEFAULT_ADMIN_SOCKET "\"}]", &n);
+	if (r < 0)
+		return r;
 	struct admin_listener *list = arena_alloc(reader->arena, (size_t)(n + 1) * sizeof *list, sizeof(void *));
 	if (list == NULL)
-		return read_fail(reader, "the manifest takes too much memory");
+		return read_no_memory(reader);
 	for (const cJSON *at = value->child; at != NULL; at = at->next, i++) {
-		size_t mark = read_enter(reader, "[%d]", i);
-		int r = read_object(reader, at, keys, sizeof keys / sizeof keys[0], &list[i]);
+		r = read_object(reader, at, OBJECT_admin, &list[i]);
 		if (r == 0 && list[i].transport == NULL)
-			r = read_fail(reader, "\"unix\" is missing; say {\"unix\": \"%s\"}", DEFAULT_ADMIN_SOCKET);
+			r = read_fail(reader, at, ERR_MALFORMED,
+				      "has no \"unix\"; write {\"unix\": \"" DEFAULT_ADMIN_SOCKET "\"}");
+		for (int k = 0; k < i && r == 0; k++)
+			if (strcmp(list[k].path, list[i].path) == 0)
+				r = read_fail(reader, at, ERR_EXISTS,
+					      "is the same socket as [%d]; keep one of them", k);
 		if (r < 0)
 			return r;
-		read_leave(reader, mark);
 	}
 	host->admin = list;
 	host->n_admin = n;
@@ -108,44 +120,53 @@ static int take_admin(struct reader *reader, const cJSON *value, void *into)
 
 /* ---- the rest ---- */
 
-static int take_hostname(struct reader *reader, const cJSON *value, void *into)
+TAKE(host, hostname)
 {
+	static const char ends[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 	struct host *host = into;
 	int r = read_string(reader, value, &host->hostname);
-	size_t n = r == 0 ? strlen(host->hostname) : 0;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (!isalnum((unsigned char)host->hostname[i]) &&
-		    (i == 0 || strchr("-.", host->hostname[i]) == NULL))
-			r = read_fail(reader, "\"%.64s\" is no hostname: letters, digits, - and . only",
-				      host->hostname);
-	if (r == 0 && (n == 0 || n > 64))
-		r = read_fail(reader, "must have 1 to 64 characters");
-	return r;
-}
-
-int read_host(struct reader *reader, const cJSON *value, struct host *host)
-{
-	static const struct key keys[] = {
-		{ "root", take_root },	       { "guard", take_guard }, { "admin", take_admin },
-		{ "hostname", take_hostname }, { "mounts", NULL },	{ "log", NULL },
-		{ "max_programs", NULL },
-	};
-	static const struct admin_listener at_default = { &transport_unix, DEFAULT_ADMIN_SOCKET };
-	int r = value != NULL ? read_object(reader, value, keys, sizeof keys / sizeof keys[0], host) : ERR_NONE;
 	if (r < 0)
 		return r;
+	const char *name = host->hostname;
+	size_t n = strlen(name), good = 0;
+	if (n <= HOSTNAME_MAX)
+		for (good = 0; name[good] != '\0'; good++)
+			if (strchr(ends, name[good]) == NULL && (good == 0 || strchr("-.", name[good]) == NULL))
+				break;
+	if (n == 0 || good != n)
+		return read_fail(
+			reader, value, ERR_MALFORMED,
+			"%s is no hostname; write 1 to %d letters, digits, - and ., a letter or digit first",
+			quote(name).text, HOSTNAME_MAX);
+	return ERR_NONE;
+}
+
+TAKE(top, host)
+{
+	return read_object(reader, value, OBJECT_host, &((struct manifest *)into)->host);
+}
+
+int read_host_defaults(struct reader *reader)
+{
+	struct host *host = &reader->manifest->host;
 	if (host->root == NULL)
-		host->root = &root_soft;
+		host->root = root_find("soft");
 	if (host->root_file == NULL && !host->root_ephemeral)
 		host->root_file = DEFAULT_KEY_FILE;
 	if (host->admin == NULL) {
-		host->admin = &at_default;
+		struct admin_listener *one = arena_alloc(reader->arena, sizeof *one, sizeof(void *));
+		if (one == NULL)
+			return read_no_memory(reader);
+		*one = (struct admin_listener){ &transport_unix, DEFAULT_ADMIN_SOCKET };
+		host->admin = one;
 		host->n_admin = 1;
 	}
 	if (host->guard == NULL) {
-		host->guard = &guard_deny;
-		read_warn(reader,
-			  "no host.guard, so nothing may run; say \"host\": {\"guard\": {\"type\": \"allow\"}}");
+		host->guard = guard_find("deny");
+		read_warn(reader, NULL,
+			  "no host.guard, so nothing may run; write \"guard\": {\"type\": \"allow\"} in \"host\" "
+			  "to let "
+			  "everything run");
 	}
 	return ERR_NONE;
 }

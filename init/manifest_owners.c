@@ -3,145 +3,265 @@
  * Whose rights each service has: the user it names, or a uid of its own.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "../crypto/sha256.h"
 #include "manifest_read.h"
 #include "measure.h"
 #include "sys.h"
 
-static bool number(const char *text, uint32_t *id)
+/* Most manifests name a handful of users, over and over. */
+#define MEMO 16
+
+struct owner {
+	const char *name; /* NULL: an empty row */
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	int n_groups;
+};
+
+struct owners {
+	struct reader *reader;
+	struct owner memo[MEMO];
+	unsigned next;
+	unsigned n_ignored; /* services that run as somebody else than they say */
+	const cJSON *ignored;
+};
+
+static const cJSON *get(const struct owners *o, uint16_t index, const char *key)
 {
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || v >= UINT32_MAX)
-		return false;
-	*id = (uint32_t)v;
-	return true;
+	return cJSON_GetObjectItemCaseSensitive(o->reader->entries[index], key);
 }
 
-static int named_user(struct reader *reader, struct service *s)
+/* "1000"; what begins with a digit and is no number may be a name. */
+static bool is_number(const char *text, uint32_t *id)
+{
+	uint64_t v = 0;
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || v >= UINT32_MAX)
+			return false;
+		v = v * 10 + (uint64_t)(*p - '0');
+	}
+	*id = (uint32_t)v;
+	return text[0] != '\0' && v < UINT32_MAX;
+}
+
+/* ---- look-ups ---- */
+
+static int look_up(struct owners *o, uint16_t index, const char *name, struct owner *found)
 {
 	gid_t groups[MEASURE_GROUPS_MAX];
 	int n = MEASURE_GROUPS_MAX;
-	uint32_t id;
-	size_t mark = read_enter(reader, ".user");
-	if (number(s->user, &id)) {
-		s->uid = id;
-		s->gid = id;
-		n = 0;
-		if (s->group == NULL)
-			read_warn(reader, "a number, and no \"group\": its group is %u as well", (unsigned)id);
-	} else if (sys_user_find(s->user, &s->uid, &s->gid, groups, &n) < 0) {
-		return read_fail(reader,
-				 "there is no user %.64s in /etc/passwd; add it, or leave \"user\" out for a uid "
-				 "of its own",
-				 s->user);
-	}
-	if (s->uid == 0 && !s->privileged)
+	int r = sys_user_find(name, &found->uid, &found->gid, groups, &n);
+	if (r == -ENOENT)
 		return read_fail(
-			reader,
-			"uid 0 can reach PID 1's keys; leave \"user\" out, or say \"privileged\": true, which "
-			"then stands in the service's name");
-	gid_t *copy = n > 0 ? arena_alloc(reader->arena, (size_t)n * sizeof *copy, sizeof *copy) : NULL;
-	if (n > 0 && copy == NULL)
-		return read_fail(reader, "the manifest takes too much memory");
-	if (n > 0)
-		memcpy(copy, groups, (size_t)n * sizeof *copy);
-	s->groups = copy;
-	s->n_groups = n;
-	read_leave(reader, mark);
+			o->reader, get(o, index, "user"), ERR_NOT_FOUND,
+			"there is no user %s in /etc/passwd; add it there, or leave \"user\" out for a uid of "
+			"its own",
+			quote(name).text);
+	if (r == -E2BIG)
+		return read_fail(o->reader, get(o, index, "user"), ERR_TOO_LARGE,
+				 "%s is in more than %d groups; take it out of some", quote(name).text,
+				 MEASURE_GROUPS_MAX);
+	if (r < 0)
+		return read_fail(
+			o->reader, get(o, index, "user"), ERR_IO,
+			"%s cannot be looked up: %s in /etc/passwd or /etc/group; mend the file, or write the "
+			"user's number",
+			quote(name).text, strerror(-r));
+	gid_t *copy = arena_alloc(o->reader->arena, (size_t)n * sizeof *copy, sizeof *copy);
+	if (copy == NULL)
+		return read_no_memory(o->reader);
+	memcpy(copy, groups, (size_t)n * sizeof *copy);
+	found->name = name;
+	found->groups = copy;
+	found->n_groups = n;
 	return ERR_NONE;
 }
 
-static int named_group(struct reader *reader, struct service *s)
+static int find_user(struct owners *o, uint16_t index, const char *name, struct owner *found)
+{
+	for (unsigned i = 0; i < MEMO; i++)
+		if (o->memo[i].name != NULL && strcmp(o->memo[i].name, name) == 0) {
+			*found = o->memo[i];
+			return ERR_NONE;
+		}
+	int r = look_up(o, index, name, found);
+	if (r == 0)
+		o->memo[o->next++ % MEMO] = *found;
+	return r;
+}
+
+static int find_group(struct owners *o, uint16_t index, const char *name, gid_t *gid)
 {
 	uint32_t id;
-	size_t mark = read_enter(reader, ".group");
-	if (number(s->group, &id))
+	if (is_number(name, &id)) {
+		*gid = id;
+		return ERR_NONE;
+	}
+	int r = sys_group_find(name, gid);
+	if (r == 0)
+		return ERR_NONE;
+	if (r == -ENOENT)
+		return read_fail(o->reader, get(o, index, "group"), ERR_NOT_FOUND,
+				 "there is no group %s in /etc/group; add it there, or take this out",
+				 quote(name).text);
+	return read_fail(o->reader, get(o, index, "group"), ERR_IO,
+			 "%s cannot be looked up: %s in /etc/group; mend the file, or write the group's number",
+			 quote(name).text, strerror(-r));
+}
+
+static int resolve(struct owners *o, uint16_t index)
+{
+	struct service *s = &o->reader->manifest->services[index];
+	uint32_t id;
+	int r = ERR_NONE;
+	if (s->user != NULL && is_number(s->user, &id)) {
+		s->uid = id;
 		s->gid = id;
-	else if (sys_group_find(s->group, &s->gid) < 0)
-		return read_fail(reader, "there is no group %.64s in /etc/group; add it or take this out",
-				 s->group);
-	read_leave(reader, mark);
-	return ERR_NONE;
+	} else if (s->user != NULL) {
+		struct owner owner = { NULL, 0, 0, NULL, 0 };
+		r = find_user(o, index, s->user, &owner);
+		s->uid = owner.uid;
+		s->gid = owner.gid;
+		s->groups = owner.groups;
+		s->n_groups = owner.n_groups;
+	}
+	if (r == 0 && s->group != NULL)
+		r = find_group(o, index, s->group, &s->gid);
+	if (r == 0 && s->user != NULL && s->uid == 0 && !s->privileged)
+		return read_fail(o->reader, get(o, index, "user"), ERR_DENIED,
+				 "uid 0 owns the key file; leave \"user\" out for a uid of its own, or write "
+				 "\"privileged\": true, which then stands in the service's name");
+	return r;
 }
 
 /* ---- uids of their own ---- */
 
-static uint32_t preferred(const struct manifest_context *context, const char *name)
+/* Uids that somebody has: open addressing, a power of two, at most half full; 0 is free. */
+struct taken {
+	uint32_t *uids;
+	size_t mask;
+};
+
+/* False if it was there already. */
+static bool take(struct taken *t, uint32_t uid)
 {
-	uint8_t digest[32];
-	sha256_of(sha256_pick(), span_str(name), digest);
-	uint32_t bits =
-		(uint32_t)digest[0] << 24 | (uint32_t)digest[1] << 16 | (uint32_t)digest[2] << 8 | digest[3];
-	return (bits >> 4) % context->uid_count;
+	size_t at = uid * 2654435761U & t->mask;
+	while (t->uids[at] != 0 && t->uids[at] != uid)
+		at = (at + 1) & t->mask;
+	bool is_new = t->uids[at] == 0;
+	t->uids[at] = uid;
+	return is_new;
 }
 
 struct claim {
-	uint32_t offset;
-	uint16_t service;
+	uint32_t offset; /* from the first uid */
+	const char *name;
+	struct service *service;
 };
 
 static int by_offset(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
-	return x->offset != y->offset ? (x->offset < y->offset ? -1 : 1) : x->service - y->service;
+	return x->offset != y->offset ? (x->offset < y->offset ? -1 : 1) : strcmp(x->name, y->name);
 }
 
-/* A uid follows from the name alone, unless two names want the same: then the later in the manifest takes the
- * next that is free. */
-static int own_uids(struct reader *reader)
+/* The first 28 bits of the name's hash: the same uid at each boot, whatever else the manifest says. */
+static uint32_t preferred(const struct reader *reader, const char *name)
 {
-	struct manifest *m = reader->manifest;
+	uint8_t h[32];
+	sha256_of(reader->sha256, span_str(name), h);
+	uint32_t bits = (uint32_t)h[0] << 20 | (uint32_t)h[1] << 12 | (uint32_t)h[2] << 4 | h[3] >> 4;
+	return bits % reader->context->uid_count;
+}
+
+/* Where two names want one uid, the later in the alphabet takes the next that is free. */
+static int assign(const struct reader *reader, struct claim *claims, size_t n, struct taken *taken)
+{
 	const struct manifest_context *context = reader->context;
-	struct claim *claims = calloc((size_t)m->n_services + 1, sizeof *claims);
-	size_t n = 0;
-	uint32_t last = 0;
-	if (claims == NULL)
-		return ERR_NO_SPACE;
-	for (uint16_t i = 0; i < m->n_services; i++)
-		if (m->services[i].user == NULL)
-			claims[n++] = (struct claim){ preferred(context, m->services[i].name), i };
 	qsort(claims, n, sizeof *claims, by_offset);
 	for (size_t i = 0; i < n; i++) {
-		struct service *s = &m->services[claims[i].service];
-		if (i > 0 && claims[i].offset <= last)
-			claims[i].offset = last + 1;
-		last = claims[i].offset;
-		s->uid = context->uid_base + last % context->uid_count;
+		struct service *s = claims[i].service;
+		uint32_t tries = 0;
+		for (; tries < context->uid_count; tries++) {
+			s->uid = context->uid_base + (claims[i].offset + tries) % context->uid_count;
+			if (take(taken, s->uid))
+				break;
+		}
+		if (tries == context->uid_count)
+			return ERR_NO_SPACE;
 		s->gid = s->group != NULL ? s->gid : s->uid;
 		s->own_uid = true;
 	}
-	free(claims);
 	return ERR_NONE;
+}
+
+static int own_uids(struct reader *reader)
+{
+	struct manifest *m = reader->manifest;
+	size_t n = 0, size = 16;
+	while (size < 6 * (size_t)m->n_services)
+		size *= 2;
+	struct claim *claims = calloc((size_t)m->n_services + 1, sizeof *claims);
+	struct taken taken = { calloc(size, sizeof *taken.uids), size - 1 };
+	int r = claims == NULL || taken.uids == NULL ? read_no_memory(reader) : ERR_NONE;
+	for (uint16_t i = 0; i < m->n_services && r == 0; i++) {
+		struct service *s = &m->services[i];
+		if (s->user != NULL && s->uid != 0)
+			take(&taken, s->uid);
+		if ((s->user != NULL || s->group != NULL) && s->gid != 0)
+			take(&taken, s->gid);
+		if (s->user == NULL)
+			claims[n++] = (struct claim){ preferred(reader, s->name), s->name, s };
+	}
+	if (r == 0 && assign(reader, claims, n, &taken) < 0)
+		r = read_fail(
+			reader, NULL, ERR_NO_SPACE,
+			"%zu services are to have a uid of their own, and there are %lu; map more uids, or name "
+			"users",
+			n, (unsigned long)reader->context->uid_count);
+	free(claims);
+	free(taken.uids);
+	return r;
+}
+
+/* ---- all ---- */
+
+static void as_ourselves(struct owners *o, uint16_t index)
+{
+	const struct manifest_context *context = o->reader->context;
+	struct service *s = &o->reader->manifest->services[index];
+	bool other = (s->user != NULL && s->uid != context->own_uid) ||
+		     (s->group != NULL && s->gid != context->own_gid) || s->capabilities != 0;
+	if (other && o->n_ignored++ == 0)
+		o->ignored = o->reader->entries[index];
+	s->uid = context->own_uid;
+	s->gid = context->own_gid;
+	s->groups = NULL;
+	s->n_groups = 0;
+	s->capabilities = 0;
 }
 
 int read_owners(struct reader *reader)
 {
 	struct manifest *m = reader->manifest;
-	const struct manifest_context *context = reader->context;
-	size_t services = read_enter(reader, ".services");
+	struct owners o = { .reader = reader };
 	for (uint16_t i = 0; i < m->n_services; i++) {
-		struct service *s = &m->services[i];
-		size_t mark = read_enter(reader, ".%s", s->name);
-		int r = s->user != NULL ? named_user(reader, s) : ERR_NONE;
-		if (r == 0 && s->group != NULL)
-			r = named_group(reader, s);
+		int r = resolve(&o, i);
 		if (r < 0)
 			return r;
-		if (!context->can_setuid) {
-			if ((s->user != NULL && s->uid != context->own_uid) || s->capabilities != 0)
-				read_warn(reader, "runs as taoinit's own user and without capabilities: taoinit "
-						  "is not root here");
-			s->uid = context->own_uid;
-			s->gid = context->own_gid;
-			s->n_groups = 0;
-			s->capabilities = 0;
-		}
-		read_leave(reader, mark);
+		if (!reader->context->can_setuid)
+			as_ourselves(&o, i);
 	}
-	read_leave(reader, services);
-	return context->can_setuid && context->uid_count > 0 ? own_uids(reader) : ERR_NONE;
+	if (o.n_ignored > 0)
+		read_warn(reader, o.ignored,
+			  "runs as taoinit's own user, without capabilities, not as \"user\", \"group\" or "
+			  "\"capabilities\" say (%u service%s): taoinit may not change users here; run it as root",
+			  o.n_ignored, o.n_ignored > 1 ? "s" : "");
+	if (!reader->context->can_setuid)
+		return ERR_NONE;
+	if (reader->context->uid_count == 0)
+		return read_fail(reader, NULL, ERR_RANGE, "there are no uids for services; map some");
+	return own_uids(reader);
 }

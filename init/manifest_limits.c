@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Capabilities, resource limits and signals by their names.
+ */
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "manifest_read.h"
+
+/* ---- capabilities ---- */
+
+static const struct capability {
+	const char *name;
+	int bit;
+	const char *reason; /* why it needs "privileged" */
+} capabilities[] = {
+#define CAPABILITY(name, reason) { #name, CAP_##name, reason },
+#include "capability.def"
+#undef CAPABILITY
+};
+#define N_CAPABILITIES (sizeof capabilities / sizeof capabilities[0])
+
+static int take_capability(struct reader *reader, const cJSON *at, uint64_t *set)
+{
+	struct nearest nearest = { NULL, 0 };
+	if (!cJSON_IsString(at))
+		return read_fail(reader, at, ERR_MALFORMED, "is no string; write it in \"double quotes\"");
+	const char *text = at->valuestring;
+	if (strncmp(text, "CAP_", 4) == 0)
+		return read_fail(reader, at, ERR_NOT_FOUND, "%s: leave the CAP_ out", quote(text).text);
+	for (size_t i = 0; i < N_CAPABILITIES; i++) {
+		uint64_t bit = (uint64_t)1 << capabilities[i].bit;
+		nearest_try(&nearest, text, capabilities[i].name);
+		if (strcmp(text, capabilities[i].name) != 0)
+			continue;
+		if ((*set & bit) != 0)
+			return read_fail(reader, at, ERR_EXISTS, "%s stands here a second time; keep one of them",
+					 capabilities[i].name);
+		*set |= bit;
+		return ERR_NONE;
+	}
+	return read_fail(reader, at, ERR_NOT_FOUND, "%s is no capability; %s", quote(text).text,
+			 hint_of(&nearest, "capabilities(7) lists them, in capitals").text);
+}
+
+int read_capabilities(struct reader *reader, const cJSON *value, struct service *service)
+{
+	int n = 0;
+	int r = read_list(reader, value, 0, N_CAPABILITIES, "[\"NET_BIND_SERVICE\"]", &n);
+	for (const cJSON *at = r == 0 ? value->child : NULL; at != NULL && r == 0; at = at->next)
+		r = take_capability(reader, at, &service->capabilities);
+	return r;
+}
+
+bool read_privilege(uint64_t set, const char **name, const char **reason)
+{
+	for (size_t i = 0; i < N_CAPABILITIES; i++)
+		if (capabilities[i].reason != NULL && (set >> capabilities[i].bit & 1) != 0) {
+			*name = capabilities[i].name;
+			*reason = capabilities[i].reason;
+			return true;
+		}
+	return false;
+}
+
+/* ---- limits ---- */
+
+enum unit { COUNT, BYTES, SECONDS };
+
+static const struct limit {
+	const char *name;
+	int resource;
+	enum unit unit;
+} limits[] = {
+#define LIMIT(name, which, unit, help) { #name, RLIMIT_##which, unit },
+#include "limit.def"
+#undef LIMIT
+};
+#define N_LIMITS (sizeof limits / sizeof limits[0])
+
+static int take_limit(struct reader *reader, const cJSON *at, enum unit unit, uint64_t *out)
+{
+	int64_t number = 0;
+	int r;
+	if (cJSON_IsString(at) && strcmp(at->valuestring, "unlimited") == 0) {
+		*out = UINT64_MAX;
+		return ERR_NONE;
+	}
+	switch (unit) {
+	case BYTES:
+		return read_size(reader, at, 0, (uint64_t)1 << 60, out);
+	case SECONDS:
+		r = read_duration(reader, at, 0, INT64_MAX / 2, &number);
+		if (r == 0 && number % NS_PER_S != 0)
+			return read_fail(reader, at, ERR_RANGE,
+					 "is counted in whole seconds; write \"1s\" or more");
+		*out = (uint64_t)(number / NS_PER_S);
+		return r;
+	case COUNT:
+	default:
+		r = read_int(reader, at, 0, INT32_MAX, &number);
+		*out = (uint64_t)number;
+		return r;
+	}
+}
+
+static int unknown_limit(struct reader *reader, const cJSON *at)
+{
+	struct nearest nearest = { NULL, 0 };
+	for (size_t i = 0; i < N_LIMITS; i++)
+		nearest_try(&nearest, at->string, limits[i].name);
+	return read_fail(reader, at, ERR_NOT_FOUND, "no such limit; %s",
+			 hint_of(&nearest, "take it out; tao.manifest(5) lists the limits").text);
+}
+
+int read_limits(struct reader *reader, const cJSON *value, struct service *s)
+{
+	if (!cJSON_IsObject(value))
+		return read_fail(reader, value, ERR_MALFORMED,
+				 "is no object; write one, such as {\"nofile\": 1024}");
+	size_t n = (size_t)cJSON_GetArraySize(value);
+	struct service_limit *list =
+		arena_alloc(reader->arena, (n < N_LIMITS ? n : N_LIMITS) * sizeof *list, sizeof list->value);
+	if (list == NULL)
+		return read_no_memory(reader);
+	for (const cJSON *at = value->child; at != NULL; at = at->next) {
+		size_t i = 0;
+		while (i < N_LIMITS && strcmp(limits[i].name, at->string) != 0)
+			i++;
+		if (i == N_LIMITS)
+			return unknown_limit(reader, at);
+		for (int k = 0; k < s->n_limits; k++)
+			if (list[k].resource == limits[i].resource)
+				return read_fail(reader, at, ERR_EXISTS,
+						 "this limit stands here a second time; keep one of them");
+		struct service_limit *limit = &list[s->n_limits++];
+		limit->resource = limits[i].resource;
+		int r = take_limit(reader, at, limits[i].unit, &limit->value);
+		if (r < 0)
+			return r;
+	}
+	s->limits = list;
+	return ERR_NONE;
+}
+
+/* ---- signals ---- */
+
+int read_signal(struct reader *reader, const cJSON *value, int *signal)
+{
+	/* What asks a program to end; a number means another signal on another machine. */
+	static const char *const names[] = { "TERM", "INT",  "HUP",   "QUIT", "USR1", "USR2",
+					     "KILL", "ABRT", "WINCH", "PWR",  NULL };
+	static const int numbers[] = { SIGTERM, SIGINT,	 SIGHUP,  SIGQUIT,  SIGUSR1,
+				       SIGUSR2, SIGKILL, SIGABRT, SIGWINCH, SIGPWR };
+	int i = 0;
+	/* glibc's SIGRTMIN and container tools' is 34; musl's own differs, so the number is ours. */
+	if (cJSON_IsString(value) && strncmp(value->valuestring, "RTMIN+", 6) == 0) {
+		const char *text = value->valuestring + 6;
+		long n = strspn(text, "0123456789") == strlen(text) && strlen(text) <= 2 && text[0] != '\0'
+				 ? strtol(text, NULL, 10)
+				 : 99;
+		if (n > 30)
+			return read_fail(reader, value, ERR_RANGE, "is no signal; write RTMIN+0 to RTMIN+30");
+		*signal = 34 + (int)n;
+		return ERR_NONE;
+	}
+	if (cJSON_IsString(value) && strncmp(value->valuestring, "SIG", 3) == 0)
+		return read_fail(reader, value, ERR_NOT_FOUND, "%s: leave the SIG out",
+				 quote(value->valuestring).text);
+	int r = read_word(reader, value, names, NULL, &i);
+	*signal = numbers[i];
+	return r;
+}
