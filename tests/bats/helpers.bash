@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+# What the tests of a running host share. Sourced by bats files.
+# shellcheck shell=bash
+
+# Once a file: the tools, where every uid can reach them.
+helpers_setup_file()
+{
+	bats_require_minimum_version 1.5.0
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	export O=${O:-build}
+	export tools=$BATS_FILE_TMPDIR/tools
+	# /tmp/bats-run-… is 0700: services of other uids must be able to look their programs up.
+	local dir=$BATS_FILE_TMPDIR
+	while [ "$dir" != / ] && [ "$dir" != /tmp ]; do
+		chmod a+x "$dir"
+		dir=$(dirname "$dir")
+	done
+	mkdir -p "$tools"
+	chmod 755 "$tools"
+	musl-gcc -static -Os -D_GNU_SOURCE -w -o "$tools/probe" tests/helpers/probe.c
+	cp "$O/taoinit" "$tools/taoinit"
+	local name
+	for name in tao taoctl; do ln -sf taoinit "$tools/$name"; done
+	chmod 755 "$tools"/*
+}
+
+helpers_setup()
+{
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	host=
+	work=$BATS_TEST_TMPDIR
+	chmod a+x "$work"
+	socket=$work/admin
+}
+
+# Kills the host and whatever it left.
+helpers_teardown()
+{
+	[ -z "$host" ] || kill -KILL "$host" 2>/dev/null || true
+	[ -z "$host" ] || wait "$host" 2>/dev/null || true
+	pkill -KILL -f "^$tools/" 2>/dev/null || true
+	rmdir /sys/fs/cgroup/unified/tao-"$host"/* /sys/fs/cgroup/unified/tao-"$host" 2>/dev/null || true
+}
+
+# Writes $work/manifest.json: services as JSON text; the guard (allow) and more of host may be given.
+manifest() # SERVICES [GUARD [HOST-JSON]]
+{
+	cat >"$work/manifest.json" <<-EOF
+		{ "version": 1,
+		  "host": { "root": { "type": "soft", "file": "$work/keys/keys" }, "guard": { "type": "${2:-allow}" },
+		            "admin": [ { "unix": "$socket" } ]${3:+, $3} },
+		  "services": { $1 } }
+	EOF
+}
+
+# Starts the host of $work/manifest.json in the background; its words and its services' go to $work/log.
+start_host() # [PREFIX…]
+{
+	"$@" "$tools/taoinit" -f "$work/manifest.json" >"$work/log" 2>&1 3>&- </dev/null &
+	host=$!
+	eventually "[ -S '$socket' ] || ! kill -0 $host 2>/dev/null"
+}
+
+# As PID 1 of a pid namespace. $host is unshare; the host itself sees itself as 1.
+start_pid1()
+{
+	start_host unshare --fork --pid --mount --mount-proc --kill-child
+}
+
+ctl()
+{
+	timeout 60 "$tools/taoctl" -S "$socket" "$@"
+}
+
+# Waits for a condition, a second at most if it is true already, a minute if it must be.
+eventually() # COMMAND
+{
+	local i
+	for i in $(seq 1 1200); do
+		if eval "$1"; then return 0; fi
+		sleep 0.05
+	done
+	echo "in vain: $1" >&2
+	cat "$work/log" >&2 2>/dev/null || true
+	return 1
+}
+
+# Waits for a line of the log.
+says() # FIXED-TEXT
+{
+	eventually "grep -qF -- '$1' '$work/log'"
+}
+
+state_of() # SERVICE
+{
+	ctl --json status "$1" | jq -r '.services[0].state'
+}
+
+pid_of() # SERVICE
+{
+	ctl --json status "$1" | jq -r '.services[0].pid'
+}
+
+principal_of() # SERVICE
+{
+	ctl --json status "$1" | jq -r '.services[0].principal'
+}
+
+# Runs the host to its end: sets $status; words in $work/log.
+run_host() # [PREFIX…]
+{
+	status=0
+	timeout 60 "$@" "$tools/taoinit" -f "$work/manifest.json" >"$work/log" 2>&1 3>&- </dev/null || status=$?
+}

@@ -1,0 +1,274 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# taoinit as PID 1 of a pid namespace, and as an ordinary process: reaping, signals, stopping, exit statuses, and what
+# no service can do to it or to another.
+
+load helpers
+
+setup_file()
+{
+	helpers_setup_file
+}
+
+setup()
+{
+	helpers_setup
+}
+
+teardown()
+{
+	helpers_teardown
+}
+
+@test "10,000 orphans are reaped, and nobody waits for them" {
+	manifest "\"o\": { \"exec\": [\"$tools/probe\", \"orphans\", \"10000\"], \"type\": \"oneshot\" },
+		\"w\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	start_pid1
+	says "orphans made"
+	eventually '[ "$(state_of o)" = done ]'
+	init=$(pgrep -P "$host")
+	eventually "[ -z \"\$(pgrep -P $init -r Z)\" ]"
+	[ "$(state_of w)" = up ]
+}
+
+@test "an ordinary process is the reaper of its descendants" {
+	manifest "\"o\": { \"exec\": [\"$tools/probe\", \"orphans\", \"500\"], \"type\": \"oneshot\" }"
+	start_host
+	eventually '[ "$(state_of o)" = done ]'
+	eventually "[ -z \"\$(pgrep -P $host -r Z)\" ]"
+}
+
+@test "no SIGTERM is lost, however soon it comes" {
+	manifest ""
+	for i in $(seq 1 40); do
+		"$tools/taoinit" -f "$work/manifest.json" >>"$work/log" 2>&1 3>&- &
+		pid=$!
+		# From the exec on: the moment at which the kernel shows the new program.
+		while [ "$(readlink "/proc/$pid/exe")" != "$(readlink -f "$tools/taoinit")" ]; do :; done
+		kill -TERM "$pid"
+		host=$pid
+		eventually "! kill -0 $pid 2>/dev/null"
+		wait "$pid"
+		host=
+	done
+}
+
+@test "no SIGTERM is lost by PID 1 of a namespace" {
+	manifest ""
+	for i in $(seq 1 20); do
+		unshare --fork --pid --kill-child "$tools/taoinit" -f "$work/manifest.json" >>"$work/log" 2>&1 3>&- &
+		host=$!
+		until init=$(pgrep -P "$host") && [ "$(readlink "/proc/$init/exe")" = "$(readlink -f "$tools/taoinit")" ]; do :; done
+		kill -TERM "$init"
+		eventually "! kill -0 $init 2>/dev/null"
+		wait "$host"
+		host=
+	done
+}
+
+@test "the status is the essential service's: its own, or 128 and the signal" {
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"exit\", \"37\"], \"essential\": true, \"restart\": \"never\" }"
+	run_host unshare --fork --pid --mount --mount-proc
+	[ "$status" -eq 37 ]
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"signal\", \"9\"], \"essential\": true, \"restart\": \"never\" }"
+	run_host unshare --fork --pid --mount --mount-proc
+	[ "$status" -eq 137 ]
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"exit\", \"3\"], \"essential\": true, \"restart\": \"never\" },
+		\"b\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	run_host
+	[ "$status" -eq 3 ]
+}
+
+@test "SIGTERM stops all, and an ordered stop ends with 0" {
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }, \"b\": { \"exec\": [\"$tools/probe\", \"wait\"], \"requires\": [\"a\"] }"
+	start_host
+	eventually '[ "$(state_of b)" = up ]'
+	kill -TERM "$host"
+	status=0
+	wait "$host" || status=$?
+	host=
+	[ "$status" -eq 0 ]
+	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+}
+
+@test "what ignores SIGTERM is killed when its time is over" {
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stubborn\"], \"stop\": { \"timeout\": \"500ms\" } }"
+	start_host
+	says stubborn
+	ctl stop s
+	[ "$(state_of s)" = down ]
+	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+}
+
+@test "what a service leaves behind goes with it: by cgroup" {
+	[ -e /sys/fs/cgroup/unified/cgroup.procs ] || [ -e /sys/fs/cgroup/cgroup.procs ]
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], \"restart_delay\": \"0ms\", \"max_restarts\": 20 }"
+	start_host
+	eventually '[ "$(state_of s)" = failed ]'
+	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+}
+
+@test "what a service leaves behind goes with it: by its uid, where there are no cgroups" {
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], \"restart_delay\": \"0ms\", \"max_restarts\": 20 }"
+	start_host unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
+	eventually '[ "$(state_of s)" = failed ]'
+	[ ! -e "/sys/fs/cgroup/unified/tao-$host" ]
+	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+}
+
+@test "a fork bomb with limits does not keep PID 1 from answering, and ends" {
+	manifest "\"bomb\": { \"exec\": [\"$tools/probe\", \"forkbomb\"], \"limits\": { \"nproc\": 100 } },
+		\"w\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	start_pid1
+	says bomb
+	eventually '[ "$(pgrep -cf "^$tools/probe forkbomb")" -ge 90 ]'
+	for _ in 1 2 3 4 5; do [ "$(state_of w)" = up ]; done
+	ctl stop bomb
+	[ "$(state_of bomb)" = down ]
+	[ -z "$(pgrep -f "^$tools/probe forkbomb" || true)" ]
+}
+
+# Runs a spy against the process that a command prints, both services with the same keys of the manifest.
+spy_on() # SERVICE-JSON PID-COMMAND
+{
+	manifest "\"victim\": { \"exec\": [\"$tools/probe\", \"wait\"]$1 }, \"spy\": { \"exec\": [\"$work/spy\"]$1, \"type\": \"oneshot\" }"
+	cp "$tools/probe" "$work/spy.probe"
+	cat >"$work/spy.c" <<-EOF
+		#include <unistd.h>
+		#include <stdio.h>
+		int main(int argc, char **argv) { char pid[16] = ""; FILE *f = fopen("$work/pid", "r");
+			while (f == NULL) { usleep(20000); f = fopen("$work/pid", "r"); }
+			fscanf(f, "%15s", pid); execl("$work/spy.probe", "probe", "spy", pid, (char *)0); return 1; }
+	EOF
+	musl-gcc -static -Os -w -o "$work/spy" "$work/spy.c"
+	chmod 755 "$work/spy" "$work/spy.probe"
+	start_host
+	eventually '[ "$(state_of victim)" = up ]'
+	eval "$2" >"$work/pid.new"
+	chmod 644 "$work/pid.new"
+	mv "$work/pid.new" "$work/pid"
+	eventually '[ "$(state_of spy)" = done ]'
+	cat "$work/log"
+	for door in mem maps ptrace pidfd_getfd; do grep -qx "$door: denied" "$work/log"; done
+	run ! grep -q ALLOWED "$work/log"
+}
+
+@test "a service cannot read or trace its neighbour, each with a uid of its own" {
+	spy_on '' 'pid_of victim'
+}
+
+@test "a service cannot read or trace its neighbour of the same uid" {
+	spy_on ', "user": "nobody"' 'pid_of victim'
+}
+
+@test "a service cannot read or trace PID 1, nor can one of its own uid where all have it" {
+	spy_on '' 'echo $host'
+}
+
+@test "without root, a service of the same uid cannot read or trace taoinit" {
+	install -d -o nobody "$work/nobody"
+	manifest "\"victim\": { \"exec\": [\"$tools/probe\", \"wait\"] }, \"spy\": { \"exec\": [\"$tools/probe\", \"spy\", \"1\"], \"type\": \"oneshot\" }"
+	sed -i "s,$work/keys/keys,$work/nobody/keys,; s,$socket,$work/nobody/admin," "$work/manifest.json"
+	socket=$work/nobody/admin
+	# In a pid namespace of its own, taoinit is process 1.
+	start_host setpriv --reuid=65534 --regid=65534 --clear-groups unshare --user --map-root-user --fork --pid --mount-proc --kill-child
+	eventually '[ "$(state_of spy)" = done ]'
+	cat "$work/log"
+	for door in mem ptrace pidfd_getfd; do grep -qx "$door: denied" "$work/log"; done
+	run ! grep -q ALLOWED "$work/log"
+}
+
+@test "children do not hold the host's keys: PID 1 does" {
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"], \"debuggable\": true }"
+	start_host
+	eventually '[ "$(state_of a)" = up ]'
+	[ "$(python3 tests/helpers/scan_memory.py "$host" "$work/keys/keys")" = found ]
+	worker=$(pgrep -P "$host" tao-measure)
+	[ "$(python3 tests/helpers/scan_memory.py "$worker" "$work/keys/keys")" = clean ]
+	[ "$(python3 tests/helpers/scan_memory.py "$(pid_of a)" "$work/keys/keys")" = clean ]
+	# A worker that was forked when the keys were there.
+	kill -KILL "$worker"
+	eventually "pgrep -P $host tao-measure | grep -vx $worker"
+	[ "$(python3 tests/helpers/scan_memory.py "$(pgrep -P "$host" tao-measure)" "$work/keys/keys")" = clean ]
+}
+
+@test "the host's name is the same after a restart, and another with other keys" {
+	manifest "\"a\": { \"exec\": [\"$tools/tao\", \"name\"], \"type\": \"oneshot\", \"essential\": true }"
+	run_host
+	one=$(grep '^key(' "$work/log")
+	run_host
+	[ "$(grep '^key(' "$work/log")" = "$one" ]
+	[ "$(stat -c %a "$work/keys/keys")" = 600 ]
+	rm -r "$work/keys"
+	run_host
+	[ "$(grep '^key(' "$work/log")" != "$one" ]
+}
+
+@test "a key file that others may read, or that is torn, is refused and kept" {
+	manifest "\"a\": { \"exec\": [\"$tools/tao\", \"name\"], \"type\": \"oneshot\", \"essential\": true }"
+	run_host
+	[ "$status" -eq 0 ]
+	chmod 644 "$work/keys/keys"
+	run_host
+	[ "$status" -eq 255 ]
+	grep -qF "$work/keys/keys" "$work/log"
+	chmod 600 "$work/keys/keys"
+	before=$(sha256sum "$work/keys/keys")
+	truncate -s -1 "$work/keys/keys"
+	torn=$(sha256sum "$work/keys/keys")
+	[ "$torn" != "$before" ]
+	run_host
+	[ "$status" -eq 255 ]
+	[ "$(sha256sum "$work/keys/keys")" = "$torn" ]
+}
+
+@test "the measure worker's death is survived" {
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	start_host
+	eventually '[ "$(state_of a)" = up ]'
+	for _ in 1 2 3; do
+		kill -KILL "$(pgrep -P "$host" tao-measure)"
+		ctl restart a
+		[ "$(state_of a)" = up ]
+	done
+}
+
+@test "taoctl: another user cannot reach the socket; an unknown service is named" {
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	start_host
+	eventually '[ "$(state_of a)" = up ]'
+	run -1 ctl stop nothere
+	[[ $output == *"no such service: nothere"* ]]
+	[ "$(stat -c %a "$socket")" = 600 ]
+	run -3 setpriv --reuid=65534 --regid=65534 --clear-groups "$tools/taoctl" -S "$socket" list
+	[[ $output == *"Permission denied"* ]]
+	chmod 666 "$socket"
+	run -1 setpriv --reuid=65534 --regid=65534 --clear-groups "$tools/taoctl" -S "$socket" list
+	[[ $output == *"not authorized"* ]]
+}
+
+@test "taoctl: list, status, stop, start, restart, shutdown" {
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }, \"b\": { \"exec\": [\"$tools/probe\", \"wait\"], \"requires\": [\"a\"] }"
+	start_host
+	eventually '[ "$(state_of b)" = up ]'
+	run -0 ctl list
+	[[ ${lines[0]} == SERVICE* ]]
+	[[ ${lines[1]} == "a "*up* ]]
+	run -0 ctl status
+	[[ $output == *"principal  key(["* ]]
+	ctl stop a
+	[ "$(state_of a)" = down ]
+	[ "$(state_of b)" = down ]
+	ctl start b
+	[ "$(state_of a)" = up ]
+	[ "$(state_of b)" = up ]
+	first=$(pid_of a)
+	b=$(pid_of b)
+	ctl restart a
+	[ "$(pid_of a)" != "$first" ]
+	[ "$(pid_of b)" = "$b" ]
+	ctl shutdown
+	wait "$host"
+	host=
+}
