@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# scan_memory.py PID FILE: does the process's memory hold any 32 bytes of FILE that stand at a multiple of 4 in it and
+# scan_memory.py PID FILE: does the process's memory hold any 32 bytes in a row of FILE, beyond its first 14, that
 # look like a key (at least 12 different values)? Prints "found" or "clean". Root only.
 import sys
 
 pid, path = sys.argv[1], sys.argv[2]
 data = open(path, "rb").read()
-keys = {data[i:i + 32] for i in range(0, len(data) - 31, 4) if len(set(data[i:i + 32])) > 11}
+keys = {data[i:i + 32] for i in range(14, len(data) - 31) if len(set(data[i:i + 32])) > 11}
 found = False
 with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
     for line in maps:
