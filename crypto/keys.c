@@ -13,8 +13,7 @@ static const uint8_t spki_prefix[KEY_SPKI_SIZE - POINT_SIZE] = {
 	0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 };
 
-/* The order of the group, big-endian. */
-static const uint8_t order[KEY_SCALAR_SIZE] = {
+const uint8_t key_order[KEY_SCALAR_SIZE] = {
 	0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 };
@@ -24,7 +23,7 @@ bool key_scalar_valid(const uint8_t scalar[static KEY_SCALAR_SIZE])
 	unsigned any = 0, borrow = 0;
 	for (size_t i = KEY_SCALAR_SIZE; i-- > 0;) {
 		any |= scalar[i];
-		borrow = ((unsigned)scalar[i] - order[i] - borrow) >> 8 & 1;
+		borrow = ((unsigned)scalar[i] - key_order[i] - borrow) >> 8 & 1;
 	}
 	return any != 0 && borrow == 1;
 }
@@ -42,19 +41,6 @@ bool key_spki_valid(struct span spki)
 {
 	return spki.n == KEY_SPKI_SIZE && memcmp(spki.p, spki_prefix, sizeof spki_prefix) == 0 &&
 	       spki.p[sizeof spki_prefix] == 0x04;
-}
-
-int key_sign(const struct sha256_impl *impl, const uint8_t scalar[static KEY_SCALAR_SIZE],
-	     const uint8_t digest[static SHA256_SIZE], uint8_t signature[static KEY_SIGNATURE_MAX])
-{
-	uint8_t copy[KEY_SCALAR_SIZE]; /* br_ec_private_key has no const */
-	if (!key_scalar_valid(scalar))
-		return ERR_RANGE;
-	memcpy(copy, scalar, sizeof copy);
-	br_ec_private_key key = { .curve = BR_EC_secp256r1, .x = copy, .xlen = sizeof copy };
-	size_t n = br_ecdsa_i31_sign_asn1(curve, impl->class, digest, &key, signature);
-	wipe(copy, sizeof copy);
-	return n > 0 && n <= KEY_SIGNATURE_MAX ? (int)n : ERR_INTERNAL;
 }
 
 /* One positive INTEGER of at most 256 bits in its shortest form, left-padded. */

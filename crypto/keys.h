@@ -14,6 +14,9 @@
 /* Of a DER ECDSA-Sig-Value: two integers of at most 33 bytes. */
 #define KEY_SIGNATURE_MAX 72
 
+/* The order n of the group, big-endian. */
+extern const uint8_t key_order[KEY_SCALAR_SIZE];
+
 /* Is it in [1, n-1]? */
 bool key_scalar_valid(const uint8_t scalar[static KEY_SCALAR_SIZE]);
 /* The public key of a scalar. ERR_RANGE if that is not valid. */
