@@ -4,7 +4,8 @@
  * Pure: no allocation, no syscall; nodes come from the caller's pool.
  *
  * Binary input is hostile: counts are bounded by the bytes left, depth by NAME_DEPTH_MAX, varints must be
- * minimal, all input must be consumed. Names are compared as structures (equal binary forms), never as text.
+ * minimal, all input must be consumed, words must be legal. So a value has one binary form, and names are compared by
+ * it, never as text. docs/protocol-differences.md lists what CloudProxy takes and this refuses.
  */
 #ifndef TAO_NAME_H
 #define TAO_NAME_H
@@ -48,7 +49,9 @@ struct node {
 	struct node *next; /* sibling */
 };
 
-/* The caller's nodes. text_buf holds what the text parser must unescape or decode (strings, hex). */
+/* The caller's nodes. text_buf holds what the text parser unescapes and decodes (strings, hex), and nothing else does.
+ * Enough in any case: for n bytes of binary n / 2 nodes; for n bytes of text n + 1 nodes and n bytes of text_buf. Text
+ * of at most 8 bytes a byte of binary is printed. A call that fails leaves the pool as it was. */
 struct node_pool {
 	struct node *nodes;
 	size_t n, cap;
@@ -62,19 +65,20 @@ enum name_class { NAME_PRIN, NAME_TAIL, NAME_SUBPRIN, NAME_TERM, NAME_PRED, NAME
 /* Binary → tree. *root is set on success only. ERR_MALFORMED, ERR_TRUNCATED, ERR_TRAILING, ERR_TOO_DEEP,
  * ERR_TOO_LARGE (pool exhausted). */
 int name_decode(struct span binary, enum name_class what, struct node_pool *pool, struct node **root);
-/* Tree → binary, CloudProxy's bytes. */
+/* Tree → binary, CloudProxy's bytes. ERR_MALFORMED where a kid is of the wrong kind or missing. */
 int name_encode(const struct node *node, struct wr *out);
-/* Text → tree; *at (may be NULL) is the offset of the offending byte on failure. */
+/* Text → tree; *at (may be NULL) is the offset of the fault on failure. ERR_MALFORMED, ERR_TRUNCATED, ERR_TRAILING,
+ * ERR_TOO_DEEP, ERR_TOO_LARGE (pool exhausted), ERR_RANGE (no int64). */
 int name_parse(struct span text, enum name_class what, struct node_pool *pool, struct node **root, size_t *at);
-/* Tree → text that parses back to the same tree. */
+/* Tree → text that parses back to the same tree. On failure out holds a part of it. */
 int name_print(const struct node *node, struct wr *out);
 
 /* The same, on binary forms and without a pool of the caller's. */
 int name_print_binary(struct span binary, enum name_class what, struct wr *text);
-/* ERR_NONE if binary is a well-formed value of the class. Needs no pool and bounded stack. */
+/* ERR_NONE if binary is a well-formed value of the class. Takes 8 KiB of stack at most. */
 int name_check(struct span binary, enum name_class what);
 
-/* Extends a binary Prin by a binary SubPrin: the longer Prin. Both are checked. */
+/* Extends a binary Prin by a binary SubPrin: the longer Prin. Both are checked; out is another buffer than theirs. */
 int name_extend(struct span prin, struct span subprin, struct wr *out);
 /* The concatenation of two binary SubPrins. */
 int name_join(struct span a, struct span b, struct wr *out);

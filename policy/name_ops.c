@@ -3,7 +3,7 @@
  * What is done with names in their binary form, without a tree: extending, joining, comparing, and the names
  * that the host itself makes.
  */
-#include "name.h"
+#include "name_shape.h"
 #include "name_text.h"
 
 static bool is_lower(uint8_t c)
@@ -51,81 +51,43 @@ bool name_is_identifier(struct span word)
 	return true;
 }
 
-/* ---- the parts of a checked binary form ---- */
+/* ---- the parts of a binary form ---- */
 
-/* Steps over one element that name_check has passed. */
-static void skip(struct rd *r, unsigned depth)
-{
-	uint64_t tag = rd_varint(r), n = 0;
-	if (depth > NAME_DEPTH_MAX)
-		rd_fail(r, ERR_TOO_DEEP);
-	switch (tag) {
-	case NODE_PRIN:
-		rd_var_bytes(r);
-		n = 2;
-		break;
-	case NODE_TAIL:
-		n = 1;
-		break;
-	case NODE_STR:
-	case NODE_BYTES:
-	case NODE_VAR:
-		rd_var_bytes(r);
-		break;
-	case NODE_INT:
-		rd_varint(r);
-		break;
-	case NODE_EXT:
-		rd_var_bytes(r);
-		n = rd_varint(r);
-		break;
-	case NODE_SUBPRIN:
-		n = rd_varint(r);
-		break;
-	default: /* formulas do not stand in names */
-		rd_fail(r, ERR_MALFORMED);
-	}
-	for (uint64_t i = 0; i < n && r->err == ERR_NONE; i++)
-		skip(r, depth + 1);
-}
-
-/* A Prin as what stands before its SubPrin, the number of its extensions, and their bytes. */
+/* A Prin as what stands before its SubPrin, the number of its extensions, and their bytes. A SubPrin has no head. */
 struct parts {
 	struct span head;
 	uint64_t count;
 	struct span exts;
 };
 
-static int split_subprin(struct rd *r, struct parts *parts)
+static void split_subprin(struct rd *r, struct parts *parts)
 {
-	if (rd_varint(r) != NODE_SUBPRIN)
-		rd_fail(r, ERR_MALFORMED);
-	parts->count = rd_varint(r);
-	parts->exts = span_of(r->p, r->err == ERR_NONE ? r->n : 0);
-	return r->err;
+	struct node subprin;
+	name_read_head(r, KIND(NODE_SUBPRIN), &subprin);
+	const uint8_t *from = r->p;
+	for (uint32_t i = 0; i < subprin.count && r->err == ERR_NONE; i++)
+		name_check_element(r, KIND(NODE_EXT), name_depth(NODE_EXT));
+	parts->count = subprin.count;
+	parts->exts = span_of(from, (size_t)(r->p - from));
 }
 
 static int split_prin(struct span prin, struct parts *parts)
 {
 	struct rd r = rd_from(prin);
-	int bad = name_check(prin, NAME_PRIN);
-	if (bad < 0)
-		return bad;
-	rd_varint(&r);
-	rd_var_bytes(&r);
-	skip(&r, 0);
+	struct node head;
+	name_read_head(&r, KIND(NODE_PRIN), &head);
+	name_check_element(&r, KINDS_TERM, 1);
 	parts->head = span_of(prin.p, (size_t)(r.p - prin.p));
-	return split_subprin(&r, parts);
+	split_subprin(&r, parts);
+	return rd_end(&r);
 }
 
 static int split_sub(struct span subprin, struct parts *parts)
 {
 	struct rd r = rd_from(subprin);
-	int bad = name_check(subprin, NAME_SUBPRIN);
-	if (bad < 0)
-		return bad;
 	parts->head = span_of(NULL, 0);
-	return split_subprin(&r, parts);
+	split_subprin(&r, parts);
+	return rd_end(&r);
 }
 
 static int put_together(const struct parts *a, const struct parts *b, struct wr *out)
@@ -161,8 +123,8 @@ bool name_is_subprin(struct span child, struct span parent)
 	struct parts c, p;
 	if (split_prin(child, &c) < 0 || split_prin(parent, &p) < 0)
 		return false;
-	/* Encodings are unique, so equal bytes are equal structures; and p's extensions end where an extension
-	 * ends, because both lists begin alike. */
+	/* A value has one binary form, so equal bytes are equal structures; and where both lists begin alike, p's
+	 * end is the end of an extension of c, because each extension tells its own length. */
 	return span_equal(c.head, p.head) && c.count >= p.count && c.exts.n >= p.exts.n &&
 	       span_equal(span_of(c.exts.p, p.exts.n), p.exts);
 }
