@@ -12,135 +12,218 @@
 #include "sys.h"
 #include "sys_child.h"
 
-/* Where the child puts its descriptors before they get their final numbers. */
 #define FD_CHANNEL 3
-/* Where the private copies are attached for a moment, in the child's own mount namespace. */
-#define STAGING "/run"
+
+/* The child's descriptors, at numbers that the final ones, 0 to 3, cannot hit; close-on-exec. -1 is none. */
+struct child {
+	const struct start_plan *plan;
+	const struct service *service;
+	int pipe; /* to say what failed */
+	int channel, in, out, err;
+	int files;   /* mount of the measured copies */
+	int program; /* what to execute */
+	int rules;   /* of its Landlock domain */
+};
 
 static _Noreturn void fail(int pipe, const char *step, int error)
 {
 	struct start_failure failure = { .error = -error };
-	strncpy(failure.step, step, sizeof failure.step - 1);
+	snprintf(failure.step, sizeof failure.step, "%s", step);
 	sys_write_all(pipe, &failure, sizeof failure);
 	sys_exit(127);
 }
 
-static void must(int pipe, const char *step, int r)
+static void must(const struct child *c, const char *step, int r)
 {
 	if (r < 0)
-		fail(pipe, step, r);
+		fail(c->pipe, step, r);
 }
 
 /* ---- descriptors ---- */
 
-/* A copy that the final numbers 0 to 3 cannot hit. */
-static int safe(int pipe, int fd)
+static int high(const struct child *c, int fd)
 {
 	if (fd < 0)
 		return -1;
 	int copy = sys_dup_high(fd);
-	must(pipe, "duplicating descriptors", copy);
+	must(c, "duplicating descriptors", copy);
 	return copy;
 }
 
-static void set_descriptors(int pipe, const struct start_plan *plan)
+static void take_descriptors(struct child *c)
 {
-	int channel = safe(pipe, plan->channel), in = safe(pipe, plan->in);
-	int out = safe(pipe, plan->out), err = safe(pipe, plan->err);
-	if (in < 0) {
-		in = sys_open("/dev/null", O_RDONLY | O_NOCTTY, 0);
-		/* Without /dev there is no input either; an end of file does as well. */
-		int ends[2];
-		if (in < 0 && sys_pipe(ends) == 0) {
-			sys_close(ends[1]);
-			in = ends[0];
-		}
-		in = safe(pipe, in);
+	const struct start_plan *plan = c->plan;
+	c->pipe = high(c, c->pipe);
+	c->channel = high(c, plan->channel);
+	c->in = high(c, plan->in);
+	c->out = high(c, plan->out);
+	c->err = high(c, plan->err);
+	c->program = high(c, plan->measured->image);
+	c->files = high(c, plan->measured->files);
+}
+
+static int empty_input(void)
+{
+	int fd = sys_open("/dev/null", O_RDONLY | O_NOCTTY, 0), ends[2];
+	if (fd >= 0)
+		return fd;
+	/* Without /dev, a pipe that nobody writes to does as well. */
+	int r = sys_pipe(ends);
+	if (r < 0)
+		return r;
+	sys_close(ends[1]);
+	return ends[0];
+}
+
+static void set_descriptors(struct child *c)
+{
+	if (c->in < 0) {
+		int fd = empty_input();
+		must(c, "standard input", fd);
+		c->in = high(c, fd);
 	}
-	if (in >= 0)
-		must(pipe, "standard input", sys_dup2(in, 0));
-	if (out >= 0)
-		must(pipe, "standard output", sys_dup2(out, 1));
-	if (err >= 0)
-		must(pipe, "standard error", sys_dup2(err, 2));
-	must(pipe, "the channel", sys_dup2(channel, FD_CHANNEL));
+	must(c, "standard input", sys_dup2(c->in, 0));
+	if (c->out >= 0)
+		must(c, "standard output", sys_dup2(c->out, 1));
+	if (c->err >= 0)
+		must(c, "standard error", sys_dup2(c->err, 2));
+	if (c->channel >= 0)
+		must(c, "the channel", sys_dup2(c->channel, FD_CHANNEL));
+	else
+		sys_close(FD_CHANNEL);
+	/* Whatever else is open, and whether it was meant for children or not. */
+	must(c, "descriptors", sys_close_on_exec_from(FD_CHANNEL + 1));
 }
 
 /* ---- measured files ---- */
 
-/* Each measured copy is bound over the path where the kernel, or a loader, looks for it. The places are opened
- * before the copies are attached, which hides what stands below the staging point. */
-static void bind_files(int pipe, const struct start_plan *plan)
+static const char *file_path(const struct service *s, int i)
 {
-	const struct service *s = plan->service;
+	return i == 0 ? s->exec[0] : s->files[i - 1];
+}
+
+/* What stands at a path now must be a measured copy: a link or a directory on the way may have been changed. */
+static int open_copy(const struct child *c, const char *path, dev_t copies)
+{
+	struct stat st;
+	int fd = sys_open(path, O_PATH, 0);
+	must(c, "opening a measured copy", fd);
+	must(c, "opening a measured copy", sys_fstat(fd, &st));
+	if (st.st_dev != copies)
+		fail(c->pipe, "a measured file was moved", -ESTALE);
+	return fd;
+}
+
+/* Each measured copy is bound over the path where the kernel, or a loader, looks for it. The places are opened
+ * first, the copies attached over "/": an absolute path is looked up below what is there covered, so that this
+ * needs no directory of its own and hides nothing, and the copies are reached by their descriptor. */
+static void bind_files(struct child *c)
+{
+	const struct service *s = c->service;
 	int targets[MEASURE_FILES_MAX + 1];
 	char name[16];
-	must(pipe, "a mount namespace", sys_private_mounts());
-	for (int i = 0; i <= s->n_files; i++) {
-		targets[i] = sys_open(i == 0 ? s->exec[0] : s->files[i - 1], O_PATH, 0);
-		must(pipe, "opening a measured file", targets[i]);
+	struct stat copies;
+	must(c, "a mount namespace", sys_private_mounts());
+	for (int i = 0; i <= s->n_files && i <= MEASURE_FILES_MAX; i++) {
+		targets[i] = sys_open(file_path(s, i), O_PATH, 0);
+		must(c, "opening a measured file", targets[i]);
 	}
-	must(pipe, "attaching copies to " STAGING, sys_attach_mount(plan->measured->files, STAGING));
-	for (int i = 0; i <= s->n_files; i++) {
+	must(c, "attaching measured copies", sys_attach_mount(c->files, "/"));
+	for (int i = 0; i <= s->n_files && i <= MEASURE_FILES_MAX; i++) {
 		snprintf(name, sizeof name, "%d", i);
-		must(pipe, "binding a measured file", sys_bind_onto(STAGING, name, targets[i]));
+		must(c, "binding a measured file", sys_bind_onto(c->files, name, targets[i]));
 		sys_close(targets[i]);
 	}
-	must(pipe, "detaching " STAGING, sys_detach_mount(STAGING));
+	must(c, "measured copies", sys_fstat(c->files, &copies));
+	must(c, "detaching measured copies", sys_detach_mount(c->files));
+	for (int i = 1; i <= s->n_files && i <= MEASURE_FILES_MAX; i++)
+		sys_close(open_copy(c, s->files[i - 1], copies.st_dev));
+	/* The copy of the program runs in the image's place: so that /proc/self/exe has its path. */
+	if (c->plan->measured->by_path)
+		c->program = open_copy(c, s->exec[0], copies.st_dev);
 }
 
 /* ---- rights ---- */
 
-static void set_limits(int pipe, const struct service *s)
+/* While there are the rights to raise a limit, and no more descriptors are to be opened. */
+static void set_limits(const struct child *c)
 {
+	const struct service *s = c->service;
 	struct rlimit nofile = sys_original_nofile();
 	if (nofile.rlim_max > 0)
-		sys_set_limit(RLIMIT_NOFILE, nofile.rlim_cur, nofile.rlim_max);
+		must(c, "limits", sys_set_limit(RLIMIT_NOFILE, nofile.rlim_cur, nofile.rlim_max));
 	for (int i = 0; i < s->n_limits; i++)
-		must(pipe, "limits", sys_set_limit(s->limits[i].resource, s->limits[i].value, s->limits[i].value));
-	sys_write_file("/proc/self/oom_score_adj", "0");
+		must(c, "limits", sys_set_limit(s->limits[i].resource, s->limits[i].value, s->limits[i].value));
 }
 
-static void set_rights(int pipe, const struct service *s)
+static void set_groups(const struct child *c, bool changes)
 {
-	bool root = sys_getuid() == 0, changes = s->uid != sys_getuid() || s->gid != sys_getgid();
-	if (root) {
-		must(pipe, "groups", sys_set_groups(s->gid, s->groups, (size_t)s->n_groups));
-		must(pipe, "capabilities", sys_bound_capabilities(s->capabilities));
-		if (s->capabilities != 0 && s->uid != 0)
-			must(pipe, "keeping capabilities", sys_keep_over_setuid());
-		must(pipe, "uid", sys_set_uid(s->uid));
-		if (s->uid != 0 && s->capabilities != 0)
-			must(pipe, "ambient capabilities", sys_raise_ambient(s->capabilities));
-	} else if (changes) {
-		fail(pipe, "uid", -EPERM);
-	}
-	must(pipe, "no_new_privs", sys_no_new_privs());
-	/* Not for who may mount: a domain forbids that. */
-	if ((s->capabilities & 1ULL << CAP_SYS_ADMIN) == 0) {
-		int r = sys_landlock_domain();
-		if (r != -ENOSYS && r != -EOPNOTSUPP)
-			must(pipe, "a Landlock domain", r);
-	}
+	const struct service *s = c->service;
+	int r = sys_set_groups(s->gid, s->groups, (size_t)s->n_groups);
+	/* An ordinary user, or one in a user namespace, keeps the groups there are. */
+	if (r != -EPERM || changes)
+		must(c, "groups", r);
 }
 
+static void set_rights(const struct child *c)
+{
+	const struct service *s = c->service;
+	bool changes = s->uid != sys_getuid() || s->gid != sys_getgid();
+	bool ambient = s->uid != 0 && s->capabilities != 0;
+	set_groups(c, changes);
+	int r = sys_bound_capabilities(s->capabilities);
+	/* Who is not root can get none with no_new_privs, whatever its bounding set allows. */
+	if (r != -EPERM || s->uid == 0 || s->capabilities != 0)
+		must(c, "capabilities", r);
+	if (ambient)
+		must(c, "keeping capabilities", sys_keep_over_setuid());
+	if (changes)
+		must(c, "uid", sys_set_uid(s->uid));
+	if (ambient)
+		must(c, "ambient capabilities", sys_raise_ambient(s->capabilities));
+	must(c, "no_new_privs", sys_no_new_privs());
+	if (c->rules >= 0)
+		must(c, "a Landlock domain", sys_landlock_enter(c->rules));
+}
+
+/* ---- the program ---- */
+
+/* By descriptor, so that nothing is looked up again. A script's interpreter could not open a descriptor that is
+ * closed by exec: the kernel refuses it as that (ENOENT), and then it is run by its path. */
+static _Noreturn void run(const struct child *c)
+{
+	const struct service *s = c->service;
+	int r = sys_exec_fd(c->program, s->exec, c->plan->env);
+	if (r == -ENOENT && c->plan->measured->by_path)
+		r = sys_exec_path(s->exec[0], s->exec, c->plan->env);
+	fail(c->pipe, "exec", r);
+}
+
+/* In this order: descriptors while there is room for them; mounts and limits while there are rights for them;
+ * then the rights; then what the service itself could do. The step before the last opens the door to signals. */
 static _Noreturn void be(const struct start_plan *plan, int pipe)
 {
-	const struct service *s = plan->service;
-	pipe = safe(pipe, pipe);
-	sys_session();
-	set_descriptors(pipe, plan);
-	set_limits(pipe, s);
-	if (plan->measured->files >= 0)
-		bind_files(pipe, plan);
-	set_rights(pipe, s);
-	must(pipe, "cwd", sys_chdir(s->cwd));
+	struct child c = { .plan = plan, .service = plan->service, .pipe = pipe, .rules = -1 };
+	must(&c, "a session", sys_session());
+	take_descriptors(&c);
+	set_descriptors(&c);
+	if (c.files >= 0)
+		bind_files(&c);
+	/* Not for who may mount: a domain forbids that. Where the kernel has none there is none. */
+	if ((plan->service->capabilities & 1ULL << CAP_SYS_ADMIN) == 0) {
+		c.rules = sys_landlock_rules();
+		if (c.rules != -ENOSYS && c.rules != -EOPNOTSUPP)
+			must(&c, "Landlock rules", c.rules);
+	}
+	sys_reset_oom_score();
+	/* Until exec this is a copy of PID 1, and nobody may look into it. */
+	must(&c, "undumpable", sys_undumpable());
+	set_limits(&c);
+	set_rights(&c);
+	must(&c, "cwd", sys_chdir(plan->service->cwd));
 	sys_umask(022);
-	sys_close_on_exec_from(FD_CHANNEL + 1);
 	sys_default_signals();
-	if (plan->measured->by_path)
-		fail(pipe, "exec", sys_exec_path(s->exec[0], s->exec, plan->env));
-	fail(pipe, "exec", sys_exec_fd(plan->measured->image, s->exec, plan->env));
+	run(&c);
 }
 
 /* ---- the class ---- */
@@ -167,7 +250,8 @@ static int process_start(const struct start_plan *plan, struct started *started)
 
 static int process_signal(pid_t pid, int signal)
 {
-	return sys_kill(pid, signal);
+	/* 0, -1 and groups are never meant. */
+	return pid > 0 ? sys_kill(pid, signal) : -ESRCH;
 }
 
 const struct factory_class factory_process = {

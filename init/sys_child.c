@@ -27,14 +27,16 @@ int sys_session(void)
 	return result(setsid());
 }
 
+/* The system calls themselves: musl keeps three signals to itself and would leave them ignored, where somebody had
+ * that before us. */
 void sys_default_signals(void)
 {
-	struct sigaction normal = { .sa_handler = SIG_DFL };
-	sigset_t none;
+	/* struct sigaction as the kernel has it is no larger than this: handler, flags, restorer, mask. */
+	static const unsigned long normal[4];
+	static const uint64_t none;
 	for (int sig = 1; sig <= KERNEL_SIGNALS; sig++)
-		sigaction(sig, &normal, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+		syscall(SYS_rt_sigaction, sig, normal, NULL, sizeof none);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
 int sys_set_limit(int resource, uint64_t soft, uint64_t hard)
@@ -63,6 +65,8 @@ static int set_capabilities(uint64_t keep, bool lower)
 		return -errno;
 	for (int i = 0; i < 2; i++) {
 		uint32_t mask = (uint32_t)(keep >> (32 * i));
+		if ((mask & ~data[i].permitted) != 0)
+			return -EPERM; /* what we have not got we cannot give */
 		data[i].inheritable = data[i].permitted & mask;
 		if (lower) {
 			data[i].permitted &= mask;
@@ -74,10 +78,17 @@ static int set_capabilities(uint64_t keep, bool lower)
 
 int sys_bound_capabilities(uint64_t keep)
 {
-	for (int cap = 0; cap < 64; cap++)
-		if ((keep >> cap & 1) == 0 && prctl(PR_CAPBSET_READ, cap) == 1 && prctl(PR_CAPBSET_DROP, cap) < 0)
-			return -errno;
-	return set_capabilities(keep, false);
+	/* Ours, if whoever started us gave us some. */
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	int r = set_capabilities(keep, false);
+	for (int cap = 0; r == 0 && cap < 64; cap++) {
+		int has = prctl(PR_CAPBSET_READ, cap);
+		if (has < 0)
+			break; /* this kernel's last one was the one before */
+		if (has == 1 && (keep >> cap & 1) == 0)
+			r = result(prctl(PR_CAPBSET_DROP, cap));
+	}
+	return r;
 }
 
 int sys_keep_over_setuid(void)
@@ -104,11 +115,12 @@ int sys_close_on_exec_from(int first)
 	return 0;
 }
 
-int sys_landlock_domain(void)
-{
 #ifndef LANDLOCK_ACCESS_FS_REFER
 #define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
 #endif
+
+int sys_landlock_rules(void)
+{
 	/* Renaming between directories is refused in any domain unless a rule allows it; so one does, for all. It
 	 * came with the second version. */
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -120,12 +132,31 @@ int sys_landlock_domain(void)
 		return set;
 	struct landlock_path_beneath_attr all = { .allowed_access = LANDLOCK_ACCESS_FS_REFER,
 						  .parent_fd = open("/", O_PATH | O_CLOEXEC) };
-	int r = result(syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &all, 0));
-	if (r == 0)
-		r = result(syscall(SYS_landlock_restrict_self, set, 0));
-	close(all.parent_fd);
-	close(set);
-	return r;
+	int r = result(all.parent_fd);
+	if (r >= 0)
+		r = result(syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &all, 0));
+	if (all.parent_fd >= 0)
+		close(all.parent_fd);
+	if (r < 0)
+		close(set);
+	return r < 0 ? r : set;
+}
+
+int sys_landlock_enter(int rules)
+{
+	return result(syscall(SYS_landlock_restrict_self, rules, 0));
+}
+
+void sys_reset_oom_score(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char sign = 0;
+	if (fd < 0)
+		return;
+	/* Only what protects PID 1 goes; what a container's runtime has set for all of it stays. */
+	if (read(fd, &sign, 1) == 1 && sign == '-' && pwrite(fd, "0", 1, 0) != 1)
+		sign = 0; /* it stays protected: no reason not to run it */
+	close(fd);
 }
 
 int sys_exec_fd(int fd, char *const *argv, char *const *env)
@@ -150,18 +181,18 @@ int sys_attach_mount(int fd, const char *where)
 	return result(syscall(SYS_move_mount, fd, "", AT_FDCWD, where, MOVE_MOUNT_F_EMPTY_PATH));
 }
 
-int sys_detach_mount(const char *where)
+int sys_detach_mount(int fd)
 {
-	return result(umount2(where, MNT_DETACH));
+	/* "." is the mount itself, even where the path that it covers still leads below it. */
+	if (fchdir(fd) < 0)
+		return -errno;
+	int r = result(umount2(".", MNT_DETACH));
+	return chdir("/") < 0 ? -errno : r;
 }
 
-int sys_bind_onto(const char *dir, const char *name, int target)
+int sys_bind_onto(int dir, const char *name, int target)
 {
-	int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (at < 0)
-		return -errno;
-	int tree = result(syscall(SYS_open_tree, at, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-	close(at);
+	int tree = result(syscall(SYS_open_tree, dir, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
 	if (tree < 0)
 		return tree;
 	int r = result(

@@ -426,7 +426,9 @@ TEST(dependents_stay_while_the_required_one_is_restarted)
 
 TEST(delays_grow_and_are_forgotten)
 {
-	static const int64_t want[] = { 0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000 };
+	static const int64_t want[] = {
+		0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000
+	};
 	set_up();
 	boot();
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The request to the measure worker, packed by PID 1 and read by the worker. Pure; the worker believes no byte.
+ */
+#include "measure_request.h"
+
+int measure_pack(const struct service *s, uint64_t id, bool check_user, struct wr *out)
+{
+	struct measure_request q = {
+		.id = id,
+		.flags = (s->trust_rootfs ? MEASURE_TRUST_ROOTFS : 0u) |
+			 (s->debuggable ? MEASURE_DEBUGGABLE : 0u) | (check_user ? MEASURE_CHECK_USER : 0u),
+		.uid = s->uid,
+		.gid = s->gid,
+	};
+	if (s->n_groups > MEASURE_GROUPS_MAX || s->n_files > MEASURE_FILES_MAX)
+		return ERR_TOO_LARGE;
+	q.n_groups = (uint16_t)s->n_groups;
+	q.n_files = (uint16_t)s->n_files;
+	for (int i = 0; i < s->n_groups; i++)
+		q.groups[i] = s->groups[i];
+	wr_bytes(out, &q, sizeof q);
+	wr_bytes(out, s->exec[0], strlen(s->exec[0]) + 1);
+	for (int i = 0; i < s->n_files; i++)
+		wr_bytes(out, s->files[i], strlen(s->files[i]) + 1);
+	/* The worker reads no more than this, whatever room the caller has. */
+	return out->err != ERR_NONE || out->n > MEASURE_MESSAGE_MAX ? ERR_TOO_LARGE : (int)out->n;
+}
+
+static const char *take_path(struct rd *r)
+{
+	const uint8_t *end = r->n > 0 ? memchr(r->p, 0, r->n) : NULL;
+	if (end == NULL) {
+		rd_fail(r, ERR_TRUNCATED);
+		return "";
+	}
+	const char *path = (const char *)rd_bytes(r, (size_t)(end - r->p) + 1).p;
+	if (path[0] != '/')
+		rd_fail(r, ERR_MALFORMED);
+	return path;
+}
+
+bool measure_unpack(struct span message, struct measure_job *job)
+{
+	struct rd r = rd_from(message);
+	struct span head = rd_bytes(&r, sizeof job->request);
+	if (r.err != ERR_NONE)
+		return false;
+	memcpy(&job->request, head.p, sizeof job->request);
+	if (job->request.n_groups > MEASURE_GROUPS_MAX || job->request.n_files > MEASURE_FILES_MAX)
+		return false;
+	job->path = take_path(&r);
+	for (int i = 0; i < job->request.n_files; i++)
+		job->files[i] = take_path(&r);
+	return rd_end(&r) == ERR_NONE;
+}
