@@ -6,6 +6,7 @@
  * hostile requests. As root also what depends on users and mounts.
  */
 #include <elf.h>
+#include <sys/mman.h>
 
 #include "test.h"
 
