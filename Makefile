@@ -49,7 +49,7 @@ CC_cov := gcc
 WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wundef \
 	-Wvla -Wswitch-enum -Wimplicit-fallthrough -Wwrite-strings -Wformat=2
 COMMON = -std=c11 -D_GNU_SOURCE -g $(WARN) $(EXTRA) -I$(O) -ffile-prefix-map=$(CURDIR)=. $(if $(filter /%,$(O)),-ffile-prefix-map=$(O)=build)
-HARDEN := -fPIE -fstack-protector-strong -fcf-protection -ffunction-sections -fdata-sections
+HARDEN := -fPIE -fstack-protector-strong -fcf-protection -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 CFLAGS_musl = $(COMMON) -Os $(HARDEN) -fstack-usage -isystem $(DEPS)/musl/include -isystem $(DEPS)/kernel-headers
@@ -111,7 +111,7 @@ lint: packages
 ## format: puts C files into the one format
 format:
 	clang-format -i $(filter-out %.pb.c %.pb.h,$(wildcard $(foreach d,crypto policy init client client/examples \
-		rootfs tests/unit tests/fuzz tests/bench tests/bats tests/qemu,$d/*.[ch])))
+		rootfs rootfs/examples tests/unit tests/fuzz tests/vectors tests/bench tests/helpers,$d/*.[ch])))
 
 ## fuzz: each fuzzer for FUZZ_TIME seconds (600), corpora grow in build/corpus
 FUZZ_TIME ?= 600

@@ -16,7 +16,7 @@
 static void say(struct root_report *report, const char *text, const char *path)
 {
 	size_t n = 0, path_n = strlen(path);
-	const char *shown = path_n > PATH_SHOWN ? path + path_n - PATH_SHOWN : path;
+	const char *shown = path_n > PATH_SHOWN ? path + (path_n - PATH_SHOWN) : path;
 	for (; *text != '\0' && n < sizeof report->text - 1; text++) {
 		if (*text != '%') {
 			report->text[n++] = *text;

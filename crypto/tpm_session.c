@@ -82,8 +82,8 @@ static int judge_srk(struct tpm *tpm, const TPM2B_PUBLIC *public, bool *ours)
 	int r = result(tpm, "key", Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, bytes, sizeof bytes, &n));
 	if (r == ERR_NONE)
 		r = result(tpm, "key", Esys_TR_GetName(tpm->esys, tpm->srk, &known));
-	if (r < 0)
-		return r;
+	if (r < 0 || known == NULL)
+		return r < 0 ? r : ERR_INTERNAL;
 	*ours = n <= SRK_PUBLIC_MAX && memcmp(bytes, srk_template, SRK_SHAPE_SIZE) == 0;
 	tpm->srk_name[0] = TPM2_ALG_SHA256 >> 8;
 	tpm->srk_name[1] = TPM2_ALG_SHA256 & 0xff;

@@ -218,7 +218,7 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 	stream_done(&client->stream, &env->pool);
 	if (method != NULL && find_service(&call) && allowed(&call, method))
 		method->init(&call);
-	if (call.later) {
+	if (method != NULL && call.later) {
 		client->wait_seq = header.seq;
 		client->wait_op = method->op;
 		env->admin_check = true;

@@ -99,8 +99,10 @@ static bool check_programs(const char *file, const struct manifest *m, bool can_
 	struct measured_program *programs = calloc((size_t)m->n_services + 1, sizeof *programs);
 	int fds[2];
 	bool good = true;
-	if (programs == NULL || sys_socketpair(SOCK_SEQPACKET, fds) < 0)
+	if (programs == NULL || sys_socketpair(SOCK_SEQPACKET, fds) < 0) {
+		free(programs);
 		return false;
+	}
 	pid_t worker = sys_fork(-1);
 	if (worker == 0) {
 		sys_close(fds[0]);

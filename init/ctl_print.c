@@ -123,6 +123,7 @@ static cJSON *json_service(const struct ctl_service *s)
 {
 	cJSON *o = cJSON_CreateObject();
 	char program[65];
+	int64_t since_ms = s->since / 1000000;
 	cJSON_AddStringToObject(o, "name", s->name);
 	cJSON_AddStringToObject(o, "state", s->state);
 	cJSON_AddStringToObject(o, "type", s->type);
@@ -130,7 +131,7 @@ static cJSON *json_service(const struct ctl_service *s)
 	if (s->pid > 0)
 		cJSON_AddNumberToObject(o, "pid", s->pid);
 	cJSON_AddNumberToObject(o, "uid", (unsigned)s->uid);
-	cJSON_AddNumberToObject(o, "since_unix_ms", (double)(s->since / 1000000));
+	cJSON_AddNumberToObject(o, "since_unix_ms", (double)since_ms);
 	cJSON_AddNumberToObject(o, "restarts", s->restarts);
 	if (s->ended && WIFSIGNALED(s->status))
 		cJSON_AddNumberToObject(o, "last_signal", WTERMSIG(s->status));

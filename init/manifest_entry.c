@@ -28,7 +28,9 @@ static void put_char(struct canon *c, unsigned char letter)
 		out[0] = '\\';
 		out[1] = to[at - from];
 	} else if (letter < 0x20) {
-		memcpy(out, "\\u00", 4);
+		out[0] = '\\';
+		out[1] = 'u';
+		out[2] = out[3] = '0';
 		out[4] = digits[letter >> 4];
 		out[5] = digits[letter & 15];
 	}

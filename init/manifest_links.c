@@ -222,9 +222,9 @@ int read_links(struct reader *reader)
 {
 	const struct manifest *m = reader->manifest;
 	uint16_t *room = calloc(2 * (size_t)m->n_services + 1, sizeof *room);
-	struct links l = { reader, room, room + m->n_services };
 	if (room == NULL)
 		return read_no_memory(reader);
+	struct links l = { reader, room, room + m->n_services };
 	for (uint16_t i = 0; i < m->n_services; i++)
 		l.sorted[i] = i;
 	sorting = m->services;

@@ -205,8 +205,13 @@ static int own_uids(struct reader *reader)
 		size *= 2;
 	struct claim *claims = calloc((size_t)m->n_services + 1, sizeof *claims);
 	struct taken taken = { calloc(size, sizeof *taken.uids), size - 1 };
-	int r = claims == NULL || taken.uids == NULL ? read_no_memory(reader) : ERR_NONE;
-	for (uint16_t i = 0; i < m->n_services && r == 0; i++) {
+	if (claims == NULL || taken.uids == NULL) {
+		free(claims);
+		free(taken.uids);
+		return read_no_memory(reader);
+	}
+	int r = ERR_NONE;
+	for (uint16_t i = 0; i < m->n_services; i++) {
 		struct service *s = &m->services[i];
 		if (s->user != NULL && s->uid != 0)
 			take(&taken, s->uid);
@@ -215,7 +220,7 @@ static int own_uids(struct reader *reader)
 		if (s->user == NULL)
 			claims[n++] = (struct claim){ preferred(reader, s->name), s->name, s };
 	}
-	if (r == 0 && assign(reader, claims, n, &taken) < 0)
+	if (assign(reader, claims, n, &taken) < 0)
 		r = read_fail(
 			reader, NULL, ERR_NO_SPACE,
 			"%zu services are to have a uid of their own, and there are %lu; map more uids, or name "

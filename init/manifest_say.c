@@ -137,7 +137,7 @@ struct quoted quote(const char *text)
 {
 	struct quoted q = { "\"" };
 	size_t i = 0;
-	for (; text[i] != '\0' && i < QUOTED_MAX; i++)
+	for (; i < QUOTED_MAX && text[i] != '\0'; i++)
 		q.text[i + 1] = shown(text, i);
 	bool cut = text[i] != '\0';
 	while (cut && i > 0 && ((unsigned char)text[i] & 0xc0) == 0x80)

@@ -372,7 +372,8 @@ static int check(struct reader *reader, const cJSON *value, const struct service
 int read_service(struct reader *reader, const cJSON *value, struct service *s)
 {
 	const cJSON *type = cJSON_IsObject(value) ? get(value, "type") : NULL;
-	bool oneshot = cJSON_IsString(type) && strcmp(type->valuestring, "oneshot") == 0;
+	const char *word = cJSON_GetStringValue(type);
+	bool oneshot = word != NULL && strcmp(word, "oneshot") == 0;
 	s->factory = factory_find("process");
 	s->cwd = "/";
 	s->restart = oneshot ? RESTART_NEVER : RESTART_ON_FAILURE;

@@ -108,7 +108,7 @@ int measure_permit(const struct measure_job *job, const char *path, enum measure
 int measure_open(const struct measure_job *job, const char *path, enum measure_use use, struct opened *file,
 		 struct measure_reply *reply)
 {
-	struct stat seen;
+	struct stat seen = { 0 };
 	file->fd = -1;
 	int r = measure_permit(job, path, use, &seen, reply);
 	if (r < 0)

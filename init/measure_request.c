@@ -34,7 +34,8 @@ static const char *take_path(struct rd *r)
 		rd_fail(r, ERR_TRUNCATED);
 		return "";
 	}
-	const char *path = (const char *)rd_bytes(r, (size_t)(end - r->p) + 1).p;
+	const char *path = (const char *)r->p;
+	rd_bytes(r, (size_t)(end - r->p) + 1);
 	if (path[0] != '/')
 		rd_fail(r, ERR_MALFORMED);
 	return path;

@@ -78,7 +78,8 @@ gid_t sys_getgid(void);
 /* fork without CLONE_VM; into the cgroup whose directory fd is given (or -1). 0 in the child. */
 pid_t sys_fork(int cgroup);
 pid_t sys_getppid(void);
-int sys_reaches_any(void); /* is there a process, but PID 1 and us, that we may signal? 1, 0, -errno without /proc */
+int sys_reaches_any(
+	void); /* is there a process, but PID 1 and us, that we may signal? 1, 0, -errno without /proc */
 int sys_kill(pid_t pid, int sig);
 pid_t sys_wait(pid_t pid, int *status); /* blocks: never in PID 1's loop */
 int sys_setuid_only(uid_t uid);		/* real, effective and saved; groups stay */

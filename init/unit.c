@@ -55,13 +55,13 @@ const char *unit_state_text(enum unit_state state)
 void unit_say(struct unit *unit, const char *format, ...)
 {
 	va_list args;
-	if (unit->reason == NULL)
-		unit->reason = malloc(UNIT_REASON_MAX);
-	if (unit->reason == NULL)
+	char *reason = unit->reason != NULL ? unit->reason : malloc(UNIT_REASON_MAX);
+	if (reason == NULL)
 		return;
 	va_start(args, format);
-	vsnprintf(unit->reason, UNIT_REASON_MAX, format, args);
+	vsnprintf(reason, UNIT_REASON_MAX, format, args);
 	va_end(args);
+	unit->reason = reason;
 }
 
 int unit_exit_code(int wait_status)

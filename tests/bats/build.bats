@@ -24,8 +24,8 @@ copy_tree() # TO
 	[[ "$(file -b "$O/taoinit" 2>/dev/null || echo static-pie linked)" == *"static-pie linked"* ]]
 	# Stripped, and without a trace of where it was built.
 	[ -z "$(nm "$O/taoinit" 2>/dev/null)" ]
-	! grep -qF "$PWD" "$O/taoinit"
-	! grep -qF "$PWD" "$O/taoinit.debug"
+	run ! grep -qF "$PWD" "$O/taoinit"
+	run ! grep -qF "$PWD" "$O/taoinit.debug"
 }
 
 @test "what is no static PIE is told apart" {

@@ -41,7 +41,7 @@ teardown()
 
 @test "no SIGTERM is lost, however soon it comes" {
 	manifest ""
-	for i in $(seq 1 40); do
+	for _ in $(seq 1 40); do
 		"$tools/taoinit" -f "$work/manifest.json" >>"$work/log" 2>&1 3>&- &
 		pid=$!
 		# From the exec on: the moment at which the kernel shows the new program.
@@ -56,7 +56,7 @@ teardown()
 
 @test "no SIGTERM is lost by PID 1 of a namespace" {
 	manifest ""
-	for i in $(seq 1 20); do
+	for _ in $(seq 1 20); do
 		unshare --fork --pid --kill-child "$tools/taoinit" -f "$work/manifest.json" >>"$work/log" 2>&1 3>&- &
 		host=$!
 		until init=$(pgrep -P "$host") && [ "$(readlink "/proc/$init/exe")" = "$(readlink -f "$tools/taoinit")" ]; do :; done

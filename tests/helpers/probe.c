@@ -44,7 +44,8 @@ static int see_fds(void)
 /* Lines of /proc/self/status that begin with one of these. */
 static int see_rights(void)
 {
-	static const char *const keys[] = { "Uid:", "Gid:", "Groups:", "CapEff:", "CapBnd:", "CapAmb:", "NoNewPrivs:", "SigBlk:", "SigIgn:" };
+	static const char *const keys[] = { "Uid:",    "Gid:",	      "Groups:", "CapEff:", "CapBnd:",
+					    "CapAmb:", "NoNewPrivs:", "SigBlk:", "SigIgn:" };
 	char line[256];
 	FILE *f = fopen("/proc/self/status", "r");
 	while (f != NULL && fgets(line, sizeof line, f) != NULL)
@@ -96,7 +97,10 @@ static int leave_stray(void)
 
 static void told(const char *what, long r)
 {
-	printf("%s: %s\n", what, r >= 0 ? "ALLOWED" : errno == ENOENT || errno == ESRCH ? strerror(errno) : "denied");
+	printf("%s: %s\n", what,
+	       r >= 0				   ? "ALLOWED"
+	       : errno == ENOENT || errno == ESRCH ? strerror(errno)
+						   : "denied");
 	fflush(stdout);
 }
 

@@ -15,8 +15,8 @@ static char text_a[1 << 17];
 
 static inline struct node_pool *fresh(void)
 {
-	pool = (struct node_pool){ pool_nodes, 0, sizeof pool_nodes / sizeof pool_nodes[0], pool_text, 0,
-				   sizeof pool_text };
+	pool = (struct node_pool){ pool_nodes, 0, sizeof pool_nodes / sizeof pool_nodes[0],
+				   pool_text,  0, sizeof pool_text };
 	return &pool;
 }
 
