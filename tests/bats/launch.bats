@@ -90,7 +90,7 @@ teardown()
 
 @test "listed capabilities are there, and no others; users and groups as named" {
 	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"rights\"], \"type\": \"oneshot\", \"essential\": true,
-		\"user\": \"nobody\", \"group\": \"daemon\", \"capabilities\": [\"NET_ADMIN\", \"CAP_NET_RAW\"] }"
+		\"user\": \"nobody\", \"group\": \"daemon\", \"capabilities\": [\"NET_ADMIN\", \"NET_RAW\"] }"
 	run_host
 	[ "$status" -eq 0 ]
 	grep -qE '^Uid:.65534.65534' "$work/log"
