@@ -6,7 +6,6 @@
 /* Of BearSSL's generator; as tao_reseed takes. */
 #define SEED_SIZE 48
 /* 04, x, y of the largest curve, P-521. */
-#define POINT_MAX 133
 #define AES_BLOCK 16
 
 /* ---- Hashes and HMACs in progress ---- */
@@ -180,65 +179,45 @@ static bool seed(const struct tpm_crypto *crypto, br_hmac_drbg_context *rng)
 
 /* ---- ECDH ---- */
 
-struct curve {
-	int id;
-	size_t n; /* bytes of a coordinate */
-};
-
-static bool curve_of(TPM2_ECC_CURVE curve, struct curve *c)
-{
-	switch (curve) {
-	case TPM2_ECC_NIST_P256:
-		*c = (struct curve){ BR_EC_secp256r1, 32 };
-		return true;
-	case TPM2_ECC_NIST_P384:
-		*c = (struct curve){ BR_EC_secp384r1, 48 };
-		return true;
-	case TPM2_ECC_NIST_P521:
-		*c = (struct curve){ BR_EC_secp521r1, 66 };
-		return true;
-	default:
-		return false;
-	}
-}
+/* Sessions are salted to the storage root key, which is on P-256; the code of the larger curves stays out. */
+#define COORDINATE 32
+static const br_ec_impl *const curve = &br_ec_p256_m31;
 
 /* TPMs may leave out leading zeros. */
-static bool put_coordinate(uint8_t *dst, size_t n, const TPM2B_ECC_PARAMETER *from)
+static bool put_coordinate(uint8_t dst[static COORDINATE], const TPM2B_ECC_PARAMETER *from)
 {
-	if (from->size > n)
+	if (from->size > COORDINATE)
 		return false;
-	memset(dst, 0, n - from->size);
-	memcpy(dst + (n - from->size), from->buffer, from->size);
+	memset(dst, 0, COORDINATE - from->size);
+	memcpy(dst + (COORDINATE - from->size), from->buffer, from->size);
 	return true;
 }
 
-static void get_coordinate(TPM2B_ECC_PARAMETER *to, const uint8_t *p, size_t n)
+static void get_coordinate(TPM2B_ECC_PARAMETER *to, const uint8_t p[static COORDINATE])
 {
-	memcpy(to->buffer, p, n);
-	to->size = (UINT16)n;
+	memcpy(to->buffer, p, COORDINATE);
+	to->size = COORDINATE;
 }
 
-static TSS2_RC exchange(br_hmac_drbg_context *rng, const struct curve *c, const TPMS_ECC_POINT *theirs,
-			TPM2B_ECC_PARAMETER *z, TPMS_ECC_POINT *ours)
+static TSS2_RC exchange(br_hmac_drbg_context *rng, const TPMS_ECC_POINT *theirs, TPM2B_ECC_PARAMETER *z,
+			TPMS_ECC_POINT *ours)
 {
-	const br_ec_impl *ec = br_ec_get_default();
-	uint8_t scalar[BR_EC_KBUF_PRIV_MAX_SIZE], point[POINT_MAX];
+	uint8_t scalar[BR_EC_KBUF_PRIV_MAX_SIZE], point[1 + 2 * COORDINATE];
 	br_ec_private_key key;
-	size_t n = 1 + 2 * c->n;
 	TSS2_RC r = TSS2_ESYS_RC_GENERAL_FAILURE;
-	if (br_ec_keygen(&rng->vtable, ec, &key, scalar, c->id) == 0 ||
-	    ec->mulgen(point, key.x, key.xlen, c->id) != n)
+	if (br_ec_keygen(&rng->vtable, curve, &key, scalar, BR_EC_secp256r1) == 0 ||
+	    curve->mulgen(point, key.x, key.xlen, BR_EC_secp256r1) != sizeof point)
 		goto out;
-	get_coordinate(&ours->x, point + 1, c->n);
-	get_coordinate(&ours->y, point + 1 + c->n, c->n);
+	get_coordinate(&ours->x, point + 1);
+	get_coordinate(&ours->y, point + 1 + COORDINATE);
 	point[0] = 4;
 	r = TSS2_ESYS_RC_BAD_VALUE;
-	if (!put_coordinate(point + 1, c->n, &theirs->x) || !put_coordinate(point + 1 + c->n, c->n, &theirs->y))
+	if (!put_coordinate(point + 1, &theirs->x) || !put_coordinate(point + 1 + COORDINATE, &theirs->y))
 		goto out;
 	/* 0: the point is not on the curve. Using it would give our scalar away, and the secret with it. */
-	if (ec->mul(point, n, key.x, key.xlen, c->id) != 1)
+	if (curve->mul(point, sizeof point, key.x, key.xlen, BR_EC_secp256r1) != 1)
 		goto out;
-	get_coordinate(z, point + 1, c->n);
+	get_coordinate(z, point + 1);
 	r = TSS2_RC_SUCCESS;
 out:
 	wipe(scalar, sizeof scalar);
@@ -251,12 +230,11 @@ static TSS2_RC get_ecdh_point(TPM2B_PUBLIC *key, size_t max, TPM2B_ECC_PARAMETER
 {
 	const TPMT_PUBLIC *public = &key->publicArea;
 	br_hmac_drbg_context rng;
-	struct curve c;
-	if (public->type != TPM2_ALG_ECC || !curve_of(public->parameters.eccDetail.curveID, &c))
+	if (public->type != TPM2_ALG_ECC || public->parameters.eccDetail.curveID != TPM2_ECC_NIST_P256)
 		return TSS2_ESYS_RC_NOT_IMPLEMENTED;
 	if (!seed(userdata, &rng))
 		return TSS2_ESYS_RC_GENERAL_FAILURE;
-	TSS2_RC r = exchange(&rng, &c, &public->unique.ecc, z, ours);
+	TSS2_RC r = exchange(&rng, &public->unique.ecc, z, ours);
 	wipe(&rng, sizeof rng);
 	*size = 0;
 	if (r == TSS2_RC_SUCCESS)

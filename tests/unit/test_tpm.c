@@ -268,8 +268,8 @@ TEST(a_TPM_that_fails_is_named)
 		{ TPM2_CC_CreatePrimary, 0x902, "CreatePrimary: 0x902 OBJECT_MEMORY: " },
 		{ TPM2_CC_StartAuthSession, 0x903, "StartAuthSession: 0x903 SESSION_MEMORY: " },
 		{ TPM2_CC_GetRandom, 0x98e, "GetRandom: 0x98e AUTH_FAIL: " },
-		{ TPM2_CC_PCR_Read, 0x1ca, "PCR_Read: 0x1ca tpm:" },
-		{ TPM2_CC_PCR_Read, 0xb0143, "PCR_Read: 0xb0143 rmt:" },
+		{ TPM2_CC_PCR_Read, 0x1ca, "PCR_Read: 0x1ca (TPM 2.0 part 2" },
+		{ TPM2_CC_PCR_Read, 0xb0143, "PCR_Read: 0xb0143 from the TPM software stack" },
 	};
 	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
 		struct replay replay = replay_of(CODE, turn_of(codes[i].command), 0, codes[i].code);
