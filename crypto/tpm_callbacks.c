@@ -5,7 +5,6 @@
 
 /* Of BearSSL's generator; as tao_reseed takes. */
 #define SEED_SIZE 48
-/* 04, x, y of the largest curve, P-521. */
 #define AES_BLOCK 16
 
 /* ---- Hashes and HMACs in progress ---- */
