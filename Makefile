@@ -79,7 +79,7 @@ libraries = $(addprefix $(DEPS)/$1/lib/,libtss2.a libcjson.a libnanopb.a libbear
 # ---- What there is to make --------------------------------------------------------------------------------------
 
 .PHONY: all run run-container image check check-vectors lint format fuzz soak bench cov proto install clean distclean \
-	help packages deps version objects unit unit-asan fuzzers vectors analyze tidy nogc FORCE
+	help packages deps version objects unit unit-asan fuzzers vectors analyze tidy nogc
 
 ## all: the program build/taoinit and its links (default)
 all: $(O)/taoinit $(addprefix $(O)/,$(LINKS))
@@ -184,16 +184,15 @@ $(O)/version.h: VERSION deps/pins deps/version | $(DEPS)/musl/.done
 
 # ---- Compiling --------------------------------------------------------------------------------------------------
 
-# One rule a variant: obj (as shipped), obj-asan, obj-fuzz, obj-cov. A change of flags compiles again (but not LATE,
-# with which tests/run-structure silences warnings).
+# One rule a variant: obj (as shipped), obj-asan, obj-fuzz, obj-cov. A change of flags, which are written down while this
+# file is read, compiles again (but not LATE, with which tests/run-structure silences warnings).
 define variant
 $(O)/$2/%.o: %.c $(O)/$2/.flags | $(O)/version.h $(DEPS)/$3/.done
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  CC  $$@" &&) $$(CC_$1) $$(CFLAGS_$1) $$(LATE) -MMD -MP -c $$< -o $$@
 
-$(O)/$2/.flags: FORCE
-	@mkdir -p $$(@D)
-	@echo '$$(CC_$1) $$(subst $$(CURDIR),.,$$(CFLAGS_$1))' | cmp -s - $$@ || echo '$$(CC_$1) $$(subst $$(CURDIR),.,$$(CFLAGS_$1))' >$$@
+$(if $(filter help clean distclean,$(MAKECMDGOALS)),,$(shell mkdir -p $(O)/$2 && echo '$(CC_$1) $(subst $(CURDIR),.,$(CFLAGS_$1))' >$(O)/$2/.flags.new && \
+	{ cmp -s $(O)/$2/.flags.new $(O)/$2/.flags && rm $(O)/$2/.flags.new || mv $(O)/$2/.flags.new $(O)/$2/.flags; }))
 
 $(foreach room,$(ROOMS),$(eval $(O)/$2/$(room).a: $(SRC_$(room):%.c=$(O)/$2/%.o)))
 $(ROOMS:%=$(O)/$2/%.a):
