@@ -337,7 +337,8 @@ static void on_signal(struct env *env, const struct signalfd_siginfo *info)
 				 : env->place == PLACE_CONTAINER ? signals[i].in_container
 								 : signals[i].in_process;
 	if (ending == END_NONE) {
-		if (sig != SIGCHLD && sig != SIGPIPE)
+		/* SIGURG is what Go programs, container runtimes among them, wake their threads with. */
+		if (sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG)
 			log_info("signal %d from pid %u is ignored", sig, info->ssi_pid);
 		return;
 	}
