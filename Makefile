@@ -191,8 +191,8 @@ $(O)/$2/%.o: %.c $(O)/$2/.flags | $(O)/version.h $(DEPS)/$3/.done
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  CC  $$@" &&) $$(CC_$1) $$(CFLAGS_$1) $$(LATE) -MMD -MP -c $$< -o $$@
 
-$(if $(filter help clean distclean,$(MAKECMDGOALS)),,$(shell mkdir -p $(O)/$2 && echo '$(CC_$1) $(subst $(CURDIR),.,$(CFLAGS_$1))' >$(O)/$2/.flags.new && \
-	{ cmp -s $(O)/$2/.flags.new $(O)/$2/.flags && rm $(O)/$2/.flags.new || mv $(O)/$2/.flags.new $(O)/$2/.flags; }))
+$(if $(filter help clean distclean,$(MAKECMDGOALS)),,$(shell mkdir -p $(O)/$2; f=$(O)/$2/.flags; \
+	want='$(CC_$1) $(subst $(CURDIR),.,$(CFLAGS_$1))'; [ "$$(cat $$f 2>/dev/null)" = "$$want" ] || echo "$$want" >$$f))
 
 $(foreach room,$(ROOMS),$(eval $(O)/$2/$(room).a: $(SRC_$(room):%.c=$(O)/$2/%.o)))
 $(ROOMS:%=$(O)/$2/%.a):

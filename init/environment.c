@@ -12,6 +12,7 @@
 #include "environment.h"
 #include "log.h"
 #include "machine.h"
+#include "mounts.h"
 #include "root_worker.h"
 #include "sys.h"
 
@@ -161,13 +162,24 @@ static int measure_body(int socket, void *arg)
 	return measure_worker(socket);
 }
 
+static void start_or_retry(struct env *env, enum worker_kind kind)
+{
+	if (start_worker(env, kind) < 0)
+		loop_timer(&env->loop, TIMER_WORKER(env, kind), sys_now() + 100 * NS_PER_MS);
+}
+
 static void start_workers(struct env *env)
 {
+	env->workers[WORKER_MOUNT] =
+		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->workers[WORKER_ROOT] = (struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
-	for (int w = 0; w < WORKERS; w++)
-		if (start_worker(env, (enum worker_kind)w) < 0)
-			loop_timer(&env->loop, TIMER_WORKER(env, w), sys_now() + 100 * NS_PER_MS);
+	start_or_retry(env, WORKER_MEASURE);
+	bool mounts = env->manifest.host.n_mounts > 0;
+	if (mounts && env->place == PLACE_PROCESS)
+		log_warning("host.mounts is left to the system that runs this process");
+	env->mounted = !mounts || env->place == PLACE_PROCESS;
+	start_or_retry(env, env->mounted ? WORKER_ROOT : WORKER_MOUNT);
 }
 
 static int make_guard(struct env *env)
@@ -215,6 +227,31 @@ int environment_open(struct env *env)
 	if (env->have_manifest)
 		start_workers(env);
 	return 0;
+}
+
+/* ---- what is mounted is mounted ---- */
+
+static void mounts_fail(struct env *env, const char *text)
+{
+	env->mounted = true; /* answered: no further try */
+	if (problem(env, EXIT_MANIFEST, text) != 0)
+		environment_stop(env, END_EXIT, EXIT_MANIFEST);
+}
+
+static void mounts_answered(struct env *env)
+{
+	struct mounts_made made;
+	ssize_t n = sys_recv(env->workers[WORKER_MOUNT].fd, &made, sizeof made, NULL, 0, NULL);
+	if (n != (ssize_t)sizeof made || env->mounted)
+		return; /* its death follows */
+	made.text[sizeof made.text - 1] = '\0';
+	if (made.error < 0) {
+		mounts_fail(env, made.text);
+		return;
+	}
+	env->mounted = true;
+	if (!env->stopping)
+		start_or_retry(env, WORKER_ROOT);
 }
 
 /* ---- the root is open ---- */
@@ -285,9 +322,17 @@ static void root_answered(struct env *env)
 void environment_worker_ended(struct env *env, uint16_t w)
 {
 	struct worker *worker = &env->workers[w];
+	/* What they said stands in the socket still. */
 	if (w == WORKER_ROOT && worker->fd >= 0)
-		root_answered(env); /* what it said stands in the socket still */
+		root_answered(env);
+	if (w == WORKER_MOUNT && worker->fd >= 0)
+		mounts_answered(env);
 	int64_t delay = worker_ended(worker);
+	if (w == WORKER_MOUNT) {
+		if (!env->mounted)
+			mounts_fail(env, "host.mounts: the worker that mounts has died");
+		return;
+	}
 	if (w == WORKER_ROOT && (env->root_open || worker->deaths >= ROOT_TRIES)) {
 		if (!env->root_open && problem(env, EXIT_OURS, "the root worker died, again and again") != 0)
 			environment_stop(env, END_EXIT, EXIT_OURS);
@@ -305,9 +350,8 @@ static void worker_timer(struct env *env, uint32_t w)
 {
 	if (env->stopping || env->workers[w].pid > 0)
 		return;
-	if (start_worker(env, (enum worker_kind)w) < 0)
-		loop_timer(&env->loop, TIMER_WORKER(env, w), sys_now() + 100 * NS_PER_MS);
-	else if (w == WORKER_MEASURE)
+	start_or_retry(env, (enum worker_kind)w);
+	if (w == WORKER_MEASURE)
 		launch_pump(env);
 }
 
@@ -372,6 +416,8 @@ static void dispatch(struct env *env, const struct loop_event *e)
 			break;
 		if (e->index == WORKER_ROOT)
 			root_answered(env);
+		else if (e->index == WORKER_MOUNT)
+			mounts_answered(env);
 		else
 			launch_reply(env);
 		/* An end of file would be reported for ever; the worker's death comes as a signal. */

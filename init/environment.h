@@ -33,7 +33,7 @@ enum source {
 	SOURCE_CLIENT
 };
 
-enum worker_kind { WORKER_ROOT, WORKER_MEASURE, WORKERS };
+enum worker_kind { WORKER_MOUNT, WORKER_ROOT, WORKER_MEASURE, WORKERS };
 
 /* Clients of the admin channel at once; each has a timer and a stream. */
 #define ADMIN_CLIENTS_MAX 64
@@ -93,7 +93,7 @@ struct env {
 	const char *manifest_path;
 	struct arena arena;
 	struct manifest manifest;
-	bool have_manifest, root_open, booted;
+	bool have_manifest, mounted, root_open, booted;
 	bool can_setuid;
 	uid_t own_uid;
 	gid_t own_gid;

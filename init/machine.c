@@ -7,11 +7,14 @@
 
 #include "log.h"
 #include "machine.h"
+#include "mounts.h"
 #include "sys.h"
 #include "sys_machine.h"
 
 /* What a process gets between being asked and being killed, when the machine goes down. */
 #define LAST_GRACE_NS (2 * NS_PER_S)
+/* What disks get to write what they hold. One that does not answer must not keep the machine. */
+#define LEAVE_TIME_NS (30 * NS_PER_S)
 
 void machine_begin(void)
 {
@@ -130,10 +133,14 @@ void machine_end(enum ending ending)
 		}
 		reap_for(LAST_GRACE_NS);
 	}
-	sys_sync();
-	/* A file system that is written to, and its device with it, must be found clean at the next boot. */
-	if (sys_remount_read_only("/") < 0)
+	pid_t pid = sys_fork(-1);
+	if (pid == 0) {
 		sys_sync();
+		mounts_leave();
+		sys_sync();
+		sys_exit(0);
+	}
+	reap_for(LEAVE_TIME_NS);
 	log_info("%s", ending == END_REBOOT ? "rebooting" : ending == END_HALT ? "halting" : "powering off");
 	int r = ending == END_REBOOT ? sys_reboot() : ending == END_HALT ? sys_halt() : sys_power_off();
 	if (r < 0)

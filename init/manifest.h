@@ -83,6 +83,14 @@ struct admin_listener {
 	const char *path; /* unix: absolute path of the socket */
 };
 
+/* A file system to mount at boot; strings in the arena. */
+struct mount_entry {
+	const char *source, *target, *type;
+	const char *data;    /* options of the file system itself, "" for none */
+	unsigned long flags; /* MS_* */
+	int64_t wait;	     /* ns, for a source below /dev */
+};
+
 struct host {
 	const struct root_class *root;
 	const char *root_file;
@@ -91,6 +99,8 @@ struct host {
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
 	int n_admin;
 	const char *hostname; /* NULL: leave as it is */
+	const struct mount_entry *mounts;
+	int n_mounts;
 };
 
 struct manifest {

@@ -19,8 +19,6 @@ static const struct key table[] = {
 #undef LATER
 };
 #define N_KEYS (sizeof table / sizeof table[0])
-/* One bit a key, to see duplicates. */
-_Static_assert(N_KEYS <= 64, "manifest.def has outgrown the mask of keys seen");
 
 static size_t find(enum object object, const char *name)
 {
@@ -42,7 +40,7 @@ static int unknown(struct reader *reader, const cJSON *value, enum object object
 
 int read_object(struct reader *reader, const cJSON *value, enum object object, void *into)
 {
-	uint64_t seen = 0;
+	bool seen[N_KEYS] = { false };
 	if (!cJSON_IsObject(value))
 		return read_fail(reader, value, ERR_MALFORMED, "is no object; write { \"key\": value }");
 	for (const cJSON *at = value->child; at != NULL; at = at->next) {
@@ -52,9 +50,9 @@ int read_object(struct reader *reader, const cJSON *value, enum object object, v
 		if (table[i].take == NULL)
 			return read_fail(reader, at, ERR_UNSUPPORTED,
 					 "not supported by this version; take it out");
-		if ((seen >> i & 1) != 0)
+		if (seen[i])
 			return read_fail(reader, at, ERR_EXISTS, "stands here a second time; keep one of them");
-		seen |= (uint64_t)1 << i;
+		seen[i] = true;
 		int r = table[i].take(reader, at, into);
 		if (r < 0)
 			return r;

@@ -36,6 +36,7 @@ enum object {
 	OBJECT_root,
 	OBJECT_guard,
 	OBJECT_admin,
+	OBJECT_mount,
 	OBJECT_service,
 	OBJECT_stop,
 	OBJECT_measure,

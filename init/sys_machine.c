@@ -8,6 +8,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <unistd.h>
 
 #include "sys_machine.h"
@@ -24,7 +25,12 @@ int sys_mount(const char *source, const char *target, const char *type, unsigned
 
 int sys_umount(const char *target)
 {
-	return result(umount2(target, MNT_DETACH));
+	return result(umount2(target, 0));
+}
+
+int sys_swap_off(const char *path)
+{
+	return result(swapoff(path));
 }
 
 int sys_remount_read_only(const char *target)

@@ -9,6 +9,7 @@
 
 int sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
 int sys_umount(const char *target);
+int sys_swap_off(const char *path);
 int sys_remount_read_only(const char *target);
 /* Is something mounted there already? */
 bool sys_is_mount(const char *path);

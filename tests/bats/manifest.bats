@@ -10,7 +10,7 @@ setup()
 	O=${O:-build}
 	parser=$O/unit/test_manifest
 	unset MAKEFLAGS MFLAGS MAKELEVEL
-	[ -x "$parser" ] || "${MAKE:-make}" -s "$parser"
+	"${MAKE:-make}" -s "$parser"
 	manifest=$BATS_TEST_TMPDIR/manifest.json
 }
 

@@ -39,10 +39,11 @@ image() # MANIFEST-JSON [FILE=PATH…]
 start_vm() # [QEMU-ARGUMENT…]
 {
 	mkdir -p "$work/tpm"
+	rm -f "$work/ctrl"
 	swtpm socket --tpm2 --tpmstate "dir=$work/tpm" --ctrl "type=unixio,path=$work/ctrl" --terminate >"$work/swtpm.log" 2>&1 3>&- &
 	swtpm=$!
 	eventually "[ -S '$work/ctrl' ]"
-	mkfifo "$work/input"
+	[ -p "$work/input" ] || mkfifo "$work/input"
 	timeout 150 qemu-system-x86_64 -M q35 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 256 -smp 1 -nodefaults -no-user-config \
 		-display none -no-reboot -kernel "$KERNEL" -initrd "$work/image/initramfs.gz" \
 		-append "console=ttyS0 quiet panic=-1" -serial stdio -monitor "unix:$work/monitor,server=on,wait=off" \
@@ -85,4 +86,12 @@ ended() # LAST-WORDS
 ctrl_alt_del()
 {
 	echo "sendkey ctrl-alt-delete" | timeout 5 socat - "UNIX-CONNECT:$work/monitor" >/dev/null
+}
+
+# A disk with an ext4 file system, $work/disk, which start_vm "${disk[@]}" attaches as /dev/nvme0n1.
+make_disk()
+{
+	truncate -s 16M "$work/disk"
+	mke2fs -q -t ext4 "$work/disk"
+	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device nvme,drive=d,serial=s)
 }

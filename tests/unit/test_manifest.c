@@ -351,7 +351,10 @@ TEST(host_keys)
 	static const struct bad rows[] = {
 		{ "\"rot\":{}", "host.rot:", "no such key", "did you mean \"root\"?" },
 		{ "\"zzzzz\":{}", "host.zzzzz:", "no such key", "tao.manifest(5)" },
-		{ "\"mounts\":[]", "host.mounts:", "not supported by this version", "take it out" },
+		{ "\"mounts\":[{}]", "host.mounts[0]:", "no \"source\"", "write" },
+		{ "\"mounts\":[{\"source\":\"x\",\"target\":\"/\",\"type\":\"bind\"}]",
+		  "host.mounts[0]:", "binds \"x\"", "write one" },
+		{ "\"mounts\":[{\"options\":[\"a,b\"]}]", "host.mounts[0].options:", "\"a,b\"", "by itself" },
 		{ "\"log\":\"kmsg\"", "host.log:", "not supported by this version", "take it out" },
 		{ "\"max_programs\":1", "host.max_programs:", "not supported by this version", "take it out" },
 		{ "\"root\":[]", "host.root:", "no object", "write {" },
