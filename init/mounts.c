@@ -95,7 +95,7 @@ static size_t read_table(const char *path, char table[static TABLE_MAX])
 {
 	size_t n = 0;
 	int fd = sys_open(path, O_RDONLY, 0);
-	ssize_t r = fd < 0 ? fd : 0;
+	ssize_t r;
 	while (fd >= 0 && n < TABLE_MAX - 1 && (r = sys_read(fd, table + n, TABLE_MAX - 1 - n)) > 0)
 		n += (size_t)r;
 	if (fd >= 0)
