@@ -13,6 +13,7 @@
 #include "log.h"
 #include "machine.h"
 #include "mounts.h"
+#include "rescue.h"
 #include "root_worker.h"
 #include "sys.h"
 
@@ -224,7 +225,9 @@ int environment_open(struct env *env)
 		return problem(env, EXIT_MANIFEST, "the guard could not be loaded");
 	cgroup_find(env);
 	admin_open(env);
-	if (env->have_manifest)
+	if (env->rescue)
+		rescue_start(env);
+	else if (env->have_manifest)
 		start_workers(env);
 	return 0;
 }

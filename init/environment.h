@@ -63,7 +63,7 @@ struct launch_scratch {
 #define TIMER_COUNT(env) (TIMER_SHUTDOWN(env) + 1)
 
 /* Which process is whose: open addressing, a power of two, at most half full. */
-enum pid_role { PID_NONE, PID_MAIN, PID_KILLER, PID_WORKER };
+enum pid_role { PID_NONE, PID_MAIN, PID_KILLER, PID_WORKER, PID_RESCUE };
 struct pid_entry {
 	pid_t pid;
 	uint16_t index;
@@ -93,6 +93,7 @@ struct env {
 	const char *manifest_path;
 	struct arena arena;
 	struct manifest manifest;
+	bool rescue; /* asked for a shell instead of services */
 	bool have_manifest, mounted, root_open, booted;
 	bool can_setuid;
 	uid_t own_uid;

@@ -11,6 +11,7 @@
 #include "environment.h"
 #include "log.h"
 #include "machine.h"
+#include "options.h"
 #include "sys.h"
 
 static const char usage[] =
@@ -50,13 +51,21 @@ static void catch_faults(void)
 static int run(const char *manifest)
 {
 	static struct env env;
+	static struct options options = { .log = LOG_INFO };
 	machine_begin();
 	env.place = machine_place();
 	env.manifest_path = manifest;
 	if (env.place != PLACE_PROCESS)
 		catch_faults();
 	machine_set_up(env.place);
-	log_open(LOG_INFO);
+	if (env.place == PLACE_MACHINE)
+		options_read(&options);
+	if (options.manifest[0] != '\0')
+		env.manifest_path = options.manifest;
+	env.rescue = options.rescue;
+	log_open(options.log);
+	if (options.complaint[0] != '\0')
+		log_warning("%s", options.complaint);
 	int status = environment_open(&env);
 	if (status == 0)
 		status = environment_run(&env);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -93,15 +92,9 @@ int mount_worker(int socket, void *arg)
 
 static size_t read_table(const char *path, char table[static TABLE_MAX])
 {
-	size_t n = 0;
-	int fd = sys_open(path, O_RDONLY, 0);
-	ssize_t r;
-	while (fd >= 0 && n < TABLE_MAX - 1 && (r = sys_read(fd, table + n, TABLE_MAX - 1 - n)) > 0)
-		n += (size_t)r;
-	if (fd >= 0)
-		sys_close(fd);
-	table[n] = '\0';
-	return n;
+	ssize_t n = sys_read_file(path, table, TABLE_MAX - 1);
+	table[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
 }
 
 /* Blanks in paths stand as \040 there. */

@@ -8,6 +8,7 @@
 
 #include "environment.h"
 #include "log.h"
+#include "rescue.h"
 #include "sys.h"
 
 /* One turn reaps at most so many; a flood of orphans then shares the loop with everybody else. */
@@ -168,6 +169,9 @@ void reaper_signal(struct env *env)
 			break;
 		case PID_WORKER:
 			worker_gone(env, who.index);
+			break;
+		case PID_RESCUE:
+			rescue_ended(env);
 			break;
 		case PID_NONE:
 			orphans = true;

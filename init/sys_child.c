@@ -7,6 +7,7 @@
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,6 +26,11 @@ static int result(long r)
 int sys_session(void)
 {
 	return result(setsid());
+}
+
+int sys_take_terminal(int fd)
+{
+	return ioctl(fd, TIOCSCTTY, 0) < 0 ? -errno : 0;
 }
 
 /* The system calls themselves: musl keeps three signals to itself and would leave them ignored, where somebody had

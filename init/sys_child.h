@@ -11,6 +11,7 @@
 #include "../crypto/base.h"
 
 int sys_session(void);
+int sys_take_terminal(int fd); /* as the session's controlling terminal */
 /* Default action for every signal, nothing blocked. SIG_IGN would survive exec. */
 void sys_default_signals(void);
 int sys_set_limit(int resource, uint64_t soft, uint64_t hard);

@@ -112,3 +112,25 @@ shell() # NAME COMMAND [KEYS]
 	grep -qF "/bin/nothere: " "$work/console"
 	grep -qF "looked" "$work/console"
 }
+
+@test "options on the kernel's command line: another manifest, a quieter log, and one that is none" {
+	host "$(shell look 'echo other manifest' ', "essential": true')" >"$work/other.json"
+	image "$(host '')" "$work/other.json=/other.json"
+	append="tao.manifest=/other.json tao.log=warning tao.nothing"
+	start_vm
+	ended "warning: kernel command line: tao.nothing: no such option"
+	grep -qF "other manifest" "$work/console"
+	run ! grep -qF "started as" "$work/console"
+}
+
+@test "tao.rescue: a shell on the console, no service, no keys; its end reboots" {
+	image "$(host "\"n\": { \"exec\": [\"/bin/tao\", \"name\"], \"type\": \"oneshot\" }")"
+	append=tao.rescue
+	start_vm
+	console_says "tao.rescue: no service is run"
+	echo 'NO_COLOR=1 taoctl status; [ -e /var/lib/tao/keys ] || echo no" "keys; exit' >"$work/input"
+	ended "rebooting"
+	grep -qF "rescue: a shell runs on the console" "$work/console"
+	grep -qF "no keys" "$work/console"
+	run ! grep -q "^key(" "$work/console"
+}

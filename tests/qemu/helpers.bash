@@ -46,7 +46,7 @@ start_vm() # [QEMU-ARGUMENT…]
 	[ -p "$work/input" ] || mkfifo "$work/input"
 	timeout 150 qemu-system-x86_64 -M q35 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 256 -smp 1 -nodefaults -no-user-config \
 		-display none -no-reboot -kernel "$KERNEL" -initrd "$work/image/initramfs.gz" \
-		-append "console=ttyS0 quiet panic=-1" -serial stdio -monitor "unix:$work/monitor,server=on,wait=off" \
+		-append "console=ttyS0 quiet panic=-1 ${append:-}" -serial stdio -monitor "unix:$work/monitor,server=on,wait=off" \
 		-chardev "socket,id=c,path=$work/ctrl" -tpmdev emulator,id=t,chardev=c -device tpm-crb,tpmdev=t \
 		"$@" <>"$work/input" >"$work/console" 2>&1 3>&- &
 	qemu=$!
