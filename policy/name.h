@@ -50,8 +50,9 @@ struct node {
 };
 
 /* The caller's nodes. text_buf holds what the text parser unescapes and decodes (strings, hex), and nothing else does.
- * Enough in any case: for n bytes of binary n / 2 nodes; for n bytes of text n + 1 nodes and n bytes of text_buf. Text
- * of at most 8 bytes a byte of binary is printed. A call that fails leaves the pool as it was. */
+ * Enough in any case: for n bytes of binary n nodes; for n bytes of text n + 1 nodes and n bytes of text_buf. Text of at
+ * most 8 bytes a byte of binary is printed, binary of at most 6 n + 2 bytes encoded from n bytes of text. A call that
+ * fails leaves the pool as it was. */
 struct node_pool {
 	struct node *nodes;
 	size_t n, cap;
@@ -65,9 +66,10 @@ enum name_class { NAME_PRIN, NAME_TAIL, NAME_SUBPRIN, NAME_TERM, NAME_PRED, NAME
 /* Binary → tree. *root is set on success only. ERR_MALFORMED, ERR_TRUNCATED, ERR_TRAILING, ERR_TOO_DEEP,
  * ERR_TOO_LARGE (pool exhausted). */
 int name_decode(struct span binary, enum name_class what, struct node_pool *pool, struct node **root);
-/* Tree → binary, CloudProxy's bytes. ERR_MALFORMED where a kid is of the wrong kind or missing. */
+/* Tree → binary, CloudProxy's bytes. What is written decodes: ERR_MALFORMED for a tree that is none (a kid of the wrong
+ * kind or missing, an illegal word), ERR_TOO_DEEP. */
 int name_encode(const struct node *node, struct wr *out);
-/* Text → tree; *at (may be NULL) is the offset of the fault on failure. ERR_MALFORMED, ERR_TRUNCATED, ERR_TRAILING,
+/* Text → tree; *at (may be NULL) is the offset of the fault on failure (of the end, where the whole is too deep). ERR_MALFORMED, ERR_TRUNCATED, ERR_TRAILING,
  * ERR_TOO_DEEP, ERR_TOO_LARGE (pool exhausted), ERR_RANGE (no int64). */
 int name_parse(struct span text, enum name_class what, struct node_pool *pool, struct node **root, size_t *at);
 /* Tree → text that parses back to the same tree. On failure out holds a part of it. */

@@ -93,7 +93,7 @@ static void encode_time(struct wr *out, bool has, int64_t value)
 /* Recursion ends at NAME_DEPTH_MAX. */
 static void encode(const struct node *node, uint32_t allowed, struct wr *out, unsigned depth)
 {
-	if (node == NULL || node->kind > NODE_EXT || (allowed >> node->kind & 1) == 0)
+	if (!name_is_legal_node(node, allowed))
 		fail(out, ERR_MALFORMED);
 	else if (depth > NAME_DEPTH_MAX)
 		fail(out, ERR_TOO_DEEP);
@@ -108,8 +108,6 @@ static void encode(const struct node *node, uint32_t allowed, struct wr *out, un
 		wr_varint(out, (uint64_t)node->number);
 	if (shape->counted)
 		wr_varint(out, node->count);
-	else if (node->count != shape->n)
-		fail(out, ERR_MALFORMED);
 	for (uint32_t i = 0; i < node->count && out->err == ERR_NONE; i++, kid = kid->next) {
 		if (node->kind == NODE_SAYS && i == 1) {
 			encode_time(out, node->has_time, node->number);

@@ -9,7 +9,7 @@
 #include "name_text.h"
 
 /* How tightly an operator binds. A formula that binds less than its place asks for gets parentheses. */
-enum level { LEVEL_FORM, LEVEL_IMPLIES, LEVEL_OR, LEVEL_AND, LEVEL_HIGH };
+enum level { LEVEL_FORM, LEVEL_IMPLIES, LEVEL_OR, LEVEL_AND, LEVEL_HIGH, LEVEL_NEGATED };
 
 /* Where a formula stands. says, forall and exists take all that follows them, so they go without parentheses only
  * where nothing does (last). */
@@ -60,7 +60,8 @@ static bool in_parentheses(const struct node *node, struct place place)
 		return node->count < 2 || place.level > LEVEL_OR;
 	case NODE_IMPLIES:
 		return place.level > LEVEL_IMPLIES;
-	case NODE_SPEAKSFOR: /* clear without, but so CloudProxy writes it */
+	case NODE_SPEAKSFOR: /* clear without, but so CloudProxy writes it, and not so behind "not" */
+		return !place.last && place.level != LEVEL_NEGATED;
 	case NODE_SAYS:
 	case NODE_FORALL:
 	case NODE_EXISTS:
@@ -86,7 +87,7 @@ static struct place place_of_kid(const struct node *node, uint32_t i, struct pla
 {
 	struct place kid = { LEVEL_FORM, place.last };
 	if (node->kind == NODE_NOT)
-		kid.level = LEVEL_HIGH;
+		kid.level = LEVEL_NEGATED;
 	if ((node->kind == NODE_AND || node->kind == NODE_OR) && node->count > 1)
 		kid.level = node->kind == NODE_AND ? LEVEL_HIGH : LEVEL_AND;
 	if (node->kind == NODE_IMPLIES)
@@ -224,7 +225,7 @@ static const struct node *next_node(struct printer *p, const struct node *given,
 		if (p->r->err != ERR_NONE)
 			fail(p, p->r->err);
 		given = read;
-	} else if (given == NULL || given->kind > NODE_EXT || (allowed >> given->kind & 1) == 0) {
+	} else if (!name_is_legal_node(given, allowed)) {
 		fail(p, ERR_MALFORMED);
 	}
 	return p->out->err == ERR_NONE ? given : NULL;

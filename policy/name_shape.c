@@ -87,6 +87,18 @@ void name_read_head(struct rd *r, uint32_t allowed, struct node *head)
 	head->count = r->err == ERR_NONE ? (uint32_t)count : 0;
 }
 
+bool name_is_legal_node(const struct node *node, uint32_t allowed)
+{
+	if (node == NULL || (unsigned)node->kind > NODE_EXT || (allowed >> node->kind & 1) == 0)
+		return false;
+	const struct name_shape *shape = &name_shapes[node->kind];
+	if (!is_legal(node->text, shape->text) || (!shape->counted && node->count != shape->n))
+		return false;
+	if (node->kind == NODE_CONST && (node->number & ~INT64_C(1)) != 0)
+		return false;
+	return node->kind != NODE_TAIL || (node->kids != NULL && node->kids->count > 0);
+}
+
 static int64_t read_time(struct rd *r, bool *has)
 {
 	uint64_t flag = rd_varint(r);

@@ -47,6 +47,9 @@ void name_read_head(struct rd *r, uint32_t allowed, struct node *head);
 /* Reads what stands in front of kid i of the node: only a Says has anything there, its times. */
 void name_read_between(struct rd *r, struct node *head, uint32_t i);
 
+/* Is a node of somebody's tree, but for what is below its kids, one that name_read_head would read? */
+bool name_is_legal_node(const struct node *node, uint32_t allowed);
+
 /* Steps over one whole element of the allowed kinds, and checks it. */
 void name_check_element(struct rd *r, uint32_t allowed, unsigned depth);
 

@@ -10,7 +10,7 @@
 static struct node pool_nodes[1 << 16];
 static uint8_t pool_text[1 << 16];
 static struct node_pool pool;
-static uint8_t bytes_a[1 << 16], bytes_b[1 << 16];
+static uint8_t bytes_a[1 << 16];
 static char text_a[1 << 17];
 
 static inline struct node_pool *fresh(void)
