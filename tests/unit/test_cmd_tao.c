@@ -175,6 +175,7 @@ static void run_on(int terminal, bool host, const char *input, size_t n_input, c
 	}
 	argv[argc] = NULL;
 	CHECK(write(in, input, n_input) == (ssize_t)n_input && lseek(in, 0, SEEK_SET) == 0);
+	(void)fflush(stdout); /* or the child would print it, too */
 	pid_t host_pid = host ? start_host(&channel) : -1, pid = fork();
 	if (pid == 0)
 		child(argv, channel, in, terminal >= 0 ? terminal : out, err);
@@ -311,7 +312,17 @@ TEST(attest)
 	GIVES("attest A() --time 5 --expiration=6 --issuer key([ab])", "",
 	      "\x0a\x04\x07\x01"
 	      "A\x00\x20\x05\x28\x06\x32\x0a\x01\x03key\x04\x01\xab\x11\x00");
-	fails("attest A(", "", 2, "not a statement");
+	GIVES("attest Ready(\"db\")", "",
+	      "\x0a\x0c\x07\x05Ready\x01\x03\x02"
+	      "db");
+	GIVES("attest not~A()~and~true", "", "\x0a\x09\x0a\x02\x09\x07\x01\x41\x00\x08\x01");
+	fails("attest A(", "", 2,
+	      "not a statement (such as Ready(\"db\")): truncated at character 3\n  A(\n    ^");
+	fails("attest A()~and~b", "", 2, "\n  A() and b\n           ^");
+	fails("attest -", "A() and\nor", 2, "at character 9");
+	fails("attest A()~extra", "", 2, "\n  A() extra\n      ^");
+	fails("attest -1", "", 2, "\n  -1\n    ^");
+	fails("attest -", "\"\xff\"", 2, "not a statement");
 	fails("attest A() --time 0", "", 2, "not a time");
 	fails("attest A() --time 5s", "", 2, "not a time");
 	fails("attest A() --issuer .A()", "", 2, "not a principal");
