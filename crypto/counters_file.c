@@ -187,6 +187,9 @@ void counters_file_answer(struct root *root, struct counter_question *questions,
 		changed |= counters_answer(&store->table, &questions[i]);
 	if (changed && !in_memory)
 		r = save(root, report);
+	/* "Not found" is what a program hears before it begins a counter at nothing. */
+	if (r == ERR_NOT_FOUND)
+		r = ERR_LOST;
 	/* Not the changes alone: who only asked may have been told what did not come to be. */
 	if (r < 0)
 		fail_all(questions, n, r);

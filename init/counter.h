@@ -17,7 +17,7 @@
  * time. 0, or an enum err at once (then nothing follows). The answer comes as channel_counter_answered(env, u, err,
  * value), never from within this call: value is the counter's (after INIT and NEXT, too).
  *
- * err: those of counters_answer(); why the root cannot be used (ERR_CHECKSUM, ERR_IO …; the log says more); ERR_TIMEOUT
+ * err: those of counters_answer(); why the root cannot be used (ERR_LOST, ERR_CHECKSUM, ERR_IO …; the log says more); ERR_TIMEOUT
  * and ERR_IO, where the root worker hung or died with the question: then a change may hold that nobody has heard
  * of. The question is not asked again, because a NEXT asked twice would count twice: who gets an error from NEXT asks
  * GET what holds. */

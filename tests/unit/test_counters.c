@@ -375,7 +375,8 @@ TEST(a_lost_file_is_never_a_fresh_start)
 {
 	fake_init(&disk);
 	resume();
-	CHECK_INT(ask_root(COUNTER_INIT, 1, 1, 5), ERR_NOT_FOUND);
+	CHECK_INT(ask_root(COUNTER_INIT, 1, 1, 5), ERR_LOST);
+	CHECK_INT(ask_root(COUNTER_GET, 1, 1, 0), ERR_LOST);
 	CHECK(strstr(report.text, "gone, though its key file is here") != NULL);
 	CHECK_INT(fake_count(&disk), 0);
 }
