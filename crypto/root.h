@@ -12,10 +12,15 @@
 #include "platform.h"
 #include "tao.h"
 
+struct counter_question;
+struct counter_store;
+
 /* What the manifest says of the root. Strings belong to the caller. */
 struct root_config {
 	const char *file; /* key file (soft); absolute */
 	bool ephemeral;	  /* keys live in memory only, and the host's name says so */
+	/* Room for the rollback counters; NULL for who only opens. */
+	struct counter_store *store;
 };
 
 /* Who the host is, as bytes: the name key([spki_sha256]) or key([spki_sha256]).Ephemeral(). */
@@ -39,6 +44,14 @@ struct root_class {
 	int (*open)(struct root *root, const struct platform *platform, const struct root_config *config,
 		    const uint8_t entropy[static 128], struct tao_seed *seed, struct root_identity *who,
 		    struct root_report *report);
+	/* For a worker that comes after the one that opened: what that left in root->kek, instead of the keys. */
+	int (*resume)(struct root *root, const struct platform *platform, const struct root_config *config,
+		      const uint8_t kek[static 32], struct root_report *report);
+	/* Answers n questions about rollback counters, each with a value and an error of its own (counters.h). When
+	 * it returns, nothing of what it answered can be lost. What went wrong for all of them stands in report; it
+	 * may say something for the log without an error, too. */
+	void (*counters)(struct root *root, struct counter_question *questions, size_t n,
+			 struct root_report *report);
 	void (*close)(struct root *root);
 };
 
@@ -47,11 +60,17 @@ struct root {
 	const struct platform *platform;
 	char file[256];
 	uint8_t kek[32]; /* key of what this root stores (counters, last policy version) */
+	struct counter_store *store;
 };
 
 #define ROOT(id) extern const struct root_class root_##id;
 #include "root.def"
 #undef ROOT
+
+/* A report: text, with the path for each '%' (of a long one, the end). Whatever does not fit is cut. */
+void root_say(struct root_report *report, const char *text, const char *path);
+/* Syncs the directory that a file stands in; above: tries those above, too, which may be new as well. */
+int root_sync_name(const struct platform *platform, const char *path, bool above);
 
 /* NULL if there is no such class. */
 const struct root_class *root_find(const char *name);

@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The soft root: a key file, made on first boot. The keys are as safe as the file is.
+ * The soft root: a key file, made on first boot, and the counters beside it. Keys and counters are as safe as the
+ * files are.
  *
  * The file is made whole under another name, synced, and renamed, so that under its own name there is a whole
  * file or none; and success is reported only when the name is on disk too, for a file that was found as well as
  * for one that was made, because whoever made it may have died between the rename and the sync. */
+#include "counters_file.h"
 #include "keyset.h"
-#include "root.h"
 
 #define SUFFIX ".new"
-/* So much of a path fits a report beside the longest text below. */
-#define PATH_SHOWN 72
-
-/* text, with the file's path for each '%'. Whatever does not fit is cut. */
-static void say(struct root_report *report, const char *text, const char *path)
-{
-	size_t n = 0, path_n = strlen(path);
-	const char *shown = path_n > PATH_SHOWN ? path + (path_n - PATH_SHOWN) : path;
-	for (; *text != '\0' && n < sizeof report->text - 1; text++) {
-		if (*text != '%') {
-			report->text[n++] = *text;
-			continue;
-		}
-		if (shown != path && n + 3 < sizeof report->text) {
-			memcpy(report->text + n, "...", 3);
-			n += 3;
-		}
-		for (const char *p = shown; *p != '\0' && n < sizeof report->text - 1; p++)
-			report->text[n++] = *p;
-	}
-	report->text[n] = '\0';
-}
 
 static int say_unread(struct root_report *report, const char *path, int err)
 {
@@ -38,7 +17,7 @@ static int say_unread(struct root_report *report, const char *path, int err)
 	if (err == ERR_BAD_MODE)
 		text = "key file %: not a regular file of ours that nobody else may read or write; "
 		       "if nobody else had it, chown it to us and chmod 600";
-	say(report, text, path);
+	root_say(report, text, path);
 	return err;
 }
 
@@ -63,36 +42,22 @@ static int say_damaged(struct root_report *report, const char *path, int err)
 		       "older backup";
 	else if (err == ERR_RANGE)
 		text = "key file %: whole, but its signing key is none; restore it from a backup";
-	say(report, text, path);
+	root_say(report, text, path);
 	return err;
 }
 
-/* The directory of a path that has a slash. */
-static void parent_of(const char *path, char parent[static 256])
+static int say_not_made(struct root_report *report, const char *path, int err)
 {
-	size_t n = (size_t)(strrchr(path, '/') - path);
-	memcpy(parent, path, n);
-	parent[n] = '\0';
-	if (n == 0)
-		memcpy(parent, "/", 2);
+	root_say(report,
+		 err == ERR_NO_SPACE ? "key file %: no space to make it; free some on that file system"
+				     : "key file %: could not be made; its directory must be writable, or say "
+				       "\"ephemeral\": true in host.root",
+		 path);
+	return err;
 }
 
-static int sync_names(const struct platform *platform, const char *path)
-{
-	char parent[256], above[256];
-	parent_of(path, parent);
-	int r = platform->sync_dir(platform->ctx, parent);
-	/* Directories above may be new as well, made on the way to the first file. Those that were there before
-	 * need no sync and some file systems refuse it, so that this has no error. */
-	while (r >= 0 && strcmp(parent, "/") != 0) {
-		parent_of(parent, above);
-		memcpy(parent, above, sizeof parent);
-		(void)platform->sync_dir(platform->ctx, parent);
-	}
-	return r;
-}
-
-/* Writes the file whole, or leaves none behind. */
+/* Writes the file whole, or leaves none behind. The counters come first: so there is no key file without them but by
+ * a loss. */
 static int create(struct root *root, const struct keyset *keys, struct root_report *report)
 {
 	const struct platform *p = root->platform;
@@ -106,23 +71,28 @@ static int create(struct root *root, const struct keyset *keys, struct root_repo
 	int r = p->write(p->ctx, path, wr_span(&w));
 	if (r >= 0)
 		r = p->sync(p->ctx, path);
-	if (r >= 0)
-		r = p->rename(p->ctx, path, root->file);
 	wipe(file, sizeof file);
 	if (r < 0) {
 		(void)p->remove(p->ctx, path);
-		say(report,
-		    r == ERR_NO_SPACE ? "key file %: no space to make it; free some on that file system"
-				      : "key file %: could not be made; its directory must be writable, or say "
-					"\"ephemeral\": true in host.root",
-		    root->file);
+		return say_not_made(report, root->file, r);
+	}
+	r = counters_file_create(root, report);
+	if (r >= 0) {
+		r = p->rename(p->ctx, path, root->file);
+		if (r < 0)
+			(void)say_not_made(report, root->file, r);
+	}
+	if (r < 0) {
+		(void)p->remove(p->ctx, path);
+		counters_file_remove(root);
 		return r;
 	}
-	r = sync_names(p, root->file);
+	r = root_sync_name(p, root->file, true);
 	if (r < 0) {
 		(void)p->remove(p->ctx, root->file);
-		say(report, "key file %: made, but its directory could not be synced to disk; check the disk",
-		    root->file);
+		counters_file_remove(root);
+		root_say(report, "key file %: made, but its directory could not be synced to disk; check the disk",
+			 root->file);
 	}
 	return r;
 }
@@ -143,10 +113,11 @@ static int load(struct root *root, struct keyset *keys, struct root_report *repo
 		return say_damaged(report, root->file, r);
 	r = p->sync(p->ctx, root->file);
 	if (r >= 0)
-		r = sync_names(p, root->file);
+		r = root_sync_name(p, root->file, true);
 	if (r < 0) {
 		wipe(keys, sizeof *keys);
-		say(report, "key file %: good, but it could not be synced to disk; check the disk", root->file);
+		root_say(report, "key file %: good, but it could not be synced to disk; check the disk",
+			 root->file);
 	}
 	return r;
 }
@@ -155,12 +126,12 @@ static int check_path(const struct root_config *config, struct root_report *repo
 {
 	const char *file = config->file;
 	if (file == NULL || file[0] != '/' || file[strlen(file) - 1] == '/') {
-		say(report, "key file \"%\": name a file by its absolute path (host.root.file)",
-		    file == NULL ? "" : file);
+		root_say(report, "key file \"%\": name a file by its absolute path (host.root.file)",
+			 file == NULL ? "" : file);
 		return ERR_RANGE;
 	}
 	if (strlen(file) >= sizeof((struct root *)0)->file) {
-		say(report, "key file %: the path is longer than 255 bytes", file);
+		root_say(report, "key file %: the path is longer than 255 bytes", file);
 		return ERR_TOO_LARGE;
 	}
 	return ERR_NONE;
@@ -192,7 +163,10 @@ static int load_or_create(struct root *root, const uint8_t *entropy, struct keys
 		return r;
 	*created = true;
 	r = keyset_make(keys, entropy);
-	return r < 0 ? r : create(root, keys, report);
+	if (r < 0)
+		return r;
+	keyset_derive(keys, "store", root->kek);
+	return create(root, keys, report);
 }
 
 static int soft_open(struct root *root, const struct platform *platform, const struct root_config *config,
@@ -201,7 +175,7 @@ static int soft_open(struct root *root, const struct platform *platform, const s
 {
 	struct keyset keys;
 	int r = ERR_NONE;
-	*root = (struct root){ .class = &root_soft, .platform = platform };
+	*root = (struct root){ .class = &root_soft, .platform = platform, .store = config->store };
 	*who = (struct root_identity){ .ephemeral = config->ephemeral, .created = config->ephemeral };
 	report->text[0] = '\0';
 	wipe(seed, sizeof *seed);
@@ -219,12 +193,25 @@ static int soft_open(struct root *root, const struct platform *platform, const s
 	if (r >= 0)
 		r = use(root, &keys, entropy + KEYSET_ENTROPY_SIZE, seed, who);
 	if (r < 0 && report->text[0] == '\0')
-		say(report, "soft root: no usable keys could be made; the kernel's random bytes are not random",
-		    "");
+		root_say(report,
+			 "soft root: no usable keys could be made; the kernel's random bytes are not random", "");
 	wipe(&keys, sizeof keys);
 	if (r < 0)
 		wipe(root->kek, sizeof root->kek);
 	return r;
+}
+
+static int soft_resume(struct root *root, const struct platform *platform, const struct root_config *config,
+		       const uint8_t kek[static 32], struct root_report *report)
+{
+	*root = (struct root){ .class = &root_soft, .platform = platform, .store = config->store };
+	report->text[0] = '\0';
+	int r = check_path(config, report);
+	if (r < 0)
+		return r;
+	memcpy(root->file, config->file, strlen(config->file) + 1);
+	memcpy(root->kek, kek, sizeof root->kek);
+	return ERR_NONE;
 }
 
 static void soft_close(struct root *root)
@@ -232,4 +219,10 @@ static void soft_close(struct root *root)
 	wipe(root, sizeof *root);
 }
 
-const struct root_class root_soft = { .name = "soft", .open = soft_open, .close = soft_close };
+const struct root_class root_soft = {
+	.name = "soft",
+	.open = soft_open,
+	.resume = soft_resume,
+	.counters = counters_file_answer,
+	.close = soft_close,
+};

@@ -11,6 +11,7 @@ struct core {
 	struct tao tao;
 	_Alignas(16) uint8_t room[CORE_ROOM];
 	uint8_t entropy[48];
+	uint8_t kek[32];
 	bool ready;
 };
 
@@ -71,7 +72,18 @@ int core_wipe(struct core *core)
 {
 	struct call c = { 0 };
 	core->ready = false;
+	wipe(core->kek, sizeof core->kek);
 	return on_core(core, do_wipe, &c);
+}
+
+void core_keep_kek(struct core *core, const uint8_t kek[static 32])
+{
+	memcpy(core->kek, kek, sizeof core->kek);
+}
+
+struct span core_kek(const struct core *core)
+{
+	return span_of(core->kek, sizeof core->kek);
 }
 
 void core_added(struct core *core, struct span child)

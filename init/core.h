@@ -19,6 +19,9 @@ void *core_room(struct core *core);
 /* seed: within that room. */
 int core_init(struct core *core, const struct tao_seed *seed);
 int core_wipe(struct core *core);
+/* 32 bytes, for the root workers to come: the key of what the root stores. */
+void core_keep_kek(struct core *core, const uint8_t kek[static 32]);
+struct span core_kek(const struct core *core);
 bool core_ready(const struct core *core);
 
 void core_added(struct core *core, struct span child);

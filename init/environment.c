@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "../policy/name.h"
+#include "counter.h"
 #include "environment.h"
 #include "log.h"
 #include "machine.h"
@@ -121,7 +122,7 @@ static int make_units(struct env *env)
 		env->units[u].since = sys_now();
 	}
 	make_successors(env);
-	return 0;
+	return counter_open(env);
 }
 
 static void all_signals(sigset_t *mask)
@@ -304,6 +305,7 @@ static void root_answered(struct env *env)
 	}
 	env->identity = opened->identity;
 	env->root_open = true;
+	core_keep_kek(env->core, opened->kek);
 	int r = core_init(env->core, &opened->seed);
 	if (r == 0)
 		r = make_names(env);
@@ -322,12 +324,30 @@ static void root_answered(struct env *env)
 		boot(env);
 }
 
+/* True if another one is to be started. */
+static bool root_worker_ended(struct env *env, struct worker *worker)
+{
+	if (worker->body == root_worker && env->root_open) {
+		worker->body = root_counter_worker; /* from now on */
+		worker->deaths = 0;
+	}
+	if (env->root_open)
+		return counter_wants_worker(env);
+	if (worker->deaths < ROOT_TRIES)
+		return true;
+	if (problem(env, EXIT_OURS, "the root worker died, again and again") != 0)
+		environment_stop(env, END_EXIT, EXIT_OURS);
+	return false;
+}
+
 void environment_worker_ended(struct env *env, uint16_t w)
 {
 	struct worker *worker = &env->workers[w];
 	/* What they said stands in the socket still. */
-	if (w == WORKER_ROOT && worker->fd >= 0)
+	if (w == WORKER_ROOT && worker->fd >= 0 && !env->root_open)
 		root_answered(env);
+	if (w == WORKER_ROOT)
+		counter_worker_ended(env);
 	if (w == WORKER_MOUNT && worker->fd >= 0)
 		mounts_answered(env);
 	int64_t delay = worker_ended(worker);
@@ -336,11 +356,8 @@ void environment_worker_ended(struct env *env, uint16_t w)
 			mounts_fail(env, "host.mounts: the worker that mounts has died");
 		return;
 	}
-	if (w == WORKER_ROOT && (env->root_open || worker->deaths >= ROOT_TRIES)) {
-		if (!env->root_open && problem(env, EXIT_OURS, "the root worker died, again and again") != 0)
-			environment_stop(env, END_EXIT, EXIT_OURS);
+	if (w == WORKER_ROOT && !root_worker_ended(env, worker))
 		return;
-	}
 	if (w == WORKER_MEASURE) {
 		if (!env->stopping)
 			log_warning("the measure worker ended; starting it again");
@@ -351,11 +368,15 @@ void environment_worker_ended(struct env *env, uint16_t w)
 
 static void worker_timer(struct env *env, uint32_t w)
 {
-	if (env->stopping || env->workers[w].pid > 0)
+	/* Programs that are told to stop may still have something to seal. */
+	bool counters = w == WORKER_ROOT && env->root_open;
+	if (env->workers[w].pid > 0 || (counters ? !counter_wants_worker(env) : env->stopping))
 		return;
 	start_or_retry(env, (enum worker_kind)w);
 	if (w == WORKER_MEASURE)
 		launch_pump(env);
+	else if (counters && env->workers[w].pid > 0)
+		counter_worker_started(env);
 }
 
 /* ---- signals ---- */
@@ -418,13 +439,13 @@ static void dispatch(struct env *env, const struct loop_event *e)
 		if (env->workers[e->index].fd < 0)
 			break;
 		if (e->index == WORKER_ROOT)
-			root_answered(env);
+			env->root_open ? counter_reply(env) : root_answered(env);
 		else if (e->index == WORKER_MOUNT)
 			mounts_answered(env);
 		else
 			launch_reply(env);
 		/* An end of file would be reported for ever; the worker's death comes as a signal. */
-		if ((e->events & EPOLLHUP) != 0)
+		if ((e->events & EPOLLHUP) != 0 && env->workers[e->index].fd >= 0)
 			loop_remove(&env->loop, env->workers[e->index].fd);
 		break;
 	case SOURCE_EXEC:
@@ -457,15 +478,17 @@ static void on_timer(struct env *env, uint32_t timer)
 		admin_timer(env, timer - TIMER_CLIENT(env, 0));
 	else if (timer < TIMER_SHUTDOWN(env))
 		worker_timer(env, timer - TIMER_WORKER(env, 0));
-	else
+	else if (timer == TIMER_SHUTDOWN(env))
 		shutdown_timer(env);
+	else
+		counter_timer(env);
 }
 
 static void turn(struct env *env)
 {
 	struct loop_event events[LOOP_EVENTS_MAX];
 	bool busy = env->runnable_n > 0 || env->reap_more || env->changed_n > 0 || env->admin_check ||
-		    admin_is_busy(env);
+		    admin_is_busy(env) || counter_is_busy(env);
 	int n = loop_wait(&env->loop, events, !busy);
 	for (int i = 0; i < n; i++)
 		dispatch(env, &events[i]);
@@ -475,6 +498,7 @@ static void turn(struct env *env)
 	uint32_t timer;
 	for (int i = 0; i < TIMERS_PER_TURN && loop_due(&env->loop, now, &timer); i++)
 		on_timer(env, timer);
+	counter_turn(env);
 	channel_turn(env);
 	unit_settle_all(env);
 	admin_turn(env);

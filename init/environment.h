@@ -60,7 +60,8 @@ struct launch_scratch {
 #define TIMER_CLIENT(env, c) (2U * (env)->manifest.n_services + (uint32_t)(c))
 #define TIMER_WORKER(env, w) (2U * (env)->manifest.n_services + ADMIN_CLIENTS_MAX + (uint32_t)(w))
 #define TIMER_SHUTDOWN(env) TIMER_WORKER(env, WORKERS)
-#define TIMER_COUNT(env) (TIMER_SHUTDOWN(env) + 1)
+#define TIMER_COUNTER(env) (TIMER_SHUTDOWN(env) + 1)
+#define TIMER_COUNT(env) (TIMER_COUNTER(env) + 1)
 
 /* Which process is whose: open addressing, a power of two, at most half full. */
 enum pid_role { PID_NONE, PID_MAIN, PID_KILLER, PID_WORKER, PID_RESCUE };
@@ -113,6 +114,7 @@ struct env {
 	struct loop loop;
 	int signal_fd;
 	struct worker workers[WORKERS];
+	struct counter_desk *counters; /* questions about rollback counters */
 	struct stream_pool pool;
 	uint8_t *answer, *data; /* one answer being made, and its data: as large as the largest max_message */
 	size_t answer_cap, data_cap;
@@ -204,6 +206,8 @@ void channel_close(struct env *env, uint16_t u);
 void channel_event(struct env *env, uint16_t u, uint32_t events);
 void channel_timer(struct env *env, uint16_t u);
 void channel_turn(struct env *env); /* one request of each channel that has some waiting */
+/* The answer to counter_ask(): an enum err, or 0 and the counter's value. */
+void channel_counter_answered(struct env *env, uint16_t u, int err, int64_t value);
 
 int admin_open(struct env *env);
 void admin_accept(struct env *env, uint32_t listener);

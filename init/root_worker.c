@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
+#include "../crypto/counters_file.h"
 #include "manifest.h"
 #include "root_worker.h"
 #include "sys.h"
@@ -20,12 +21,80 @@ int root_worker(int socket, void *arg)
 	} else {
 		opened.error = root.class->open(&root, &sys_platform, &config, entropy, &opened.seed,
 						&opened.identity, &opened.report);
+		if (opened.error == ERR_NONE)
+			memcpy(opened.kek, root.kek, sizeof opened.kek);
 	}
 	wipe(entropy, sizeof entropy);
 	int r = sys_write_all(socket, &opened, sizeof opened);
+	bool open = opened.error == ERR_NONE;
 	wipe(&opened, sizeof opened);
-	if (opened.error == ERR_NONE && root.class->close != NULL)
+	if (open && root.class->close != NULL)
 		root.class->close(&root);
 	wipe(&root, sizeof root);
 	return r == 0 ? 0 : 1;
+}
+
+/* The first question, waited for, and what else has come: their number; 0 when PID 1 has closed its end. */
+static size_t take_batch(int socket, uint64_t *ids, struct counter_question *questions)
+{
+	struct root_question q;
+	size_t n = 0;
+	ssize_t got = sys_recv_wait(socket, &q, sizeof q, NULL, 0, NULL);
+	while (got == (ssize_t)sizeof q) {
+		ids[n] = q.id;
+		questions[n++] = q.question;
+		if (n == ROOT_BATCH)
+			break;
+		got = sys_recv(socket, &q, sizeof q, NULL, 0, NULL);
+	}
+	return n;
+}
+
+static bool make_store(struct counter_store *store)
+{
+	/* Pages are taken as they are filled. */
+	store->table.cap = COUNTERS_MAX;
+	store->table.at = sys_map(COUNTERS_MAX * sizeof(struct counter));
+	store->file_cap = COUNTERS_SEALED_SIZE(COUNTERS_MAX) + 1;
+	store->file = sys_map(store->file_cap);
+	return store->table.at != NULL && store->file != NULL;
+}
+
+static bool answer_all(int socket, const uint64_t *ids, const struct counter_question *questions, size_t n,
+		       const struct root_report *report)
+{
+	struct root_answer answer;
+	memset(&answer, 0, sizeof answer);
+	answer.report = *report;
+	for (size_t i = 0; i < n; i++) {
+		answer.id = ids[i];
+		answer.error = questions[i].error;
+		answer.value = questions[i].value;
+		if (sys_send_wait(socket, span_of(&answer, sizeof answer), NULL, 0) < 0)
+			return false;
+	}
+	return true;
+}
+
+int root_counter_worker(int socket, void *arg)
+{
+	static struct counter_question questions[ROOT_BATCH];
+	static uint64_t ids[ROOT_BATCH];
+	const struct host *host = arg;
+	struct counter_store store = { .loaded = false };
+	struct root_config config = { .file = host->root_file, .store = &store };
+	struct root_report report;
+	struct root root;
+	uint8_t kek[32];
+	if (!make_store(&store) || sys_recv_wait(socket, kek, sizeof kek, NULL, 0, NULL) != (ssize_t)sizeof kek)
+		return 1;
+	int r = host->root->resume(&root, &sys_platform, &config, kek, &report);
+	wipe(kek, sizeof kek);
+	bool heard = true;
+	for (size_t n; r >= 0 && heard && (n = take_batch(socket, ids, questions)) > 0;) {
+		root.class->counters(&root, questions, n, &report);
+		heard = answer_all(socket, ids, questions, n, &report);
+	}
+	wipe(&root, sizeof root);
+	return r >= 0 ? 0 : 1;
 }

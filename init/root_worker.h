@@ -1,24 +1,45 @@
 /* SPDX-License-Identifier: MIT
  *
- * The root worker: opens the root of trust, hands the key set to PID 1 and ends. What is stored is touched by it
- * alone.
+ * The root workers. What is stored is touched by them alone. The first opens the root of trust, hands the keys to PID 1
+ * and ends. Later ones answer about rollback counters: they get the KEK and none of the keys, and live from the first
+ * question until nobody has asked for a while.
  */
 #ifndef TAO_ROOT_WORKER_H
 #define TAO_ROOT_WORKER_H
 
+#include "../crypto/counters.h"
 #include "../crypto/root.h"
 
 struct manifest;
 
-/* The worker's one message. */
+/* The first worker's one message. */
 struct root_opened {
 	int32_t error; /* enum err */
 	struct root_identity identity;
 	struct root_report report;
 	struct tao_seed seed; /* secret: received into secret pages, then wiped */
+	uint8_t kek[32];      /* secret, too */
 };
 
-/* The worker's life; arg is the struct host of the manifest. Blocks. */
+/* To a later worker: first one message of 32 bytes, the KEK, then these. */
+struct root_question {
+	uint64_t id;
+	struct counter_question question;
+};
+
+/* Its answer, when what it says is on disk. A batch that waits is one write, so answers come in bursts. */
+struct root_answer {
+	uint64_t id;
+	int32_t error;
+	int64_t value;
+	struct root_report report; /* for the log; empty if there is nothing to say */
+};
+
+/* Questions that one write answers, and that may be under way at once: their messages fit any socket buffer. */
+#define ROOT_BATCH 64
+
+/* The workers' lives; arg is the struct host of the manifest. Both block. */
 int root_worker(int socket, void *arg);
+int root_counter_worker(int socket, void *arg);
 
 #endif

@@ -269,6 +269,16 @@ static int fake_remove(void *ctx, const char *path)
 	return ERR_NONE;
 }
 
+/* Never twice the same, and the same in every run. */
+static int fake_random(void *ctx, uint8_t *dst, size_t n)
+{
+	struct fake_disk *disk = ctx;
+	disk->random++;
+	for (size_t i = 0; i < n; i++)
+		dst[i] = (uint8_t)(i < 4 ? disk->random >> (8 * i) : i);
+	return ERR_NONE;
+}
+
 /* The disk. */
 
 void fake_init(struct fake_disk *disk)
@@ -282,6 +292,7 @@ void fake_init(struct fake_disk *disk)
 		.sync_dir = fake_sync_dir,
 		.rename = fake_rename,
 		.remove = fake_remove,
+		.random = fake_random,
 	};
 	disk->nodes[0].used = disk->nodes[0].directory = true;
 }

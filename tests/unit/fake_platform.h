@@ -66,6 +66,7 @@ struct fake_disk {
 	int fail_with;
 	int fail_read; /* what reads fail with; 0: they do not */
 	bool off;
+	uint32_t random; /* how often random bytes were asked for */
 };
 
 void fake_init(struct fake_disk *disk);

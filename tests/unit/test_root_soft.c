@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* link: crypto bearssl nanopb tests/unit/fake_platform.c */
+#include "../../crypto/counters_file.h"
 #include "../../crypto/keyset.h"
 #include "../../crypto/root.h"
 #include "../../crypto/tao_state.h"
@@ -69,7 +70,7 @@ TEST(the_first_boot_makes_keys_and_later_ones_keep_them)
 	CHECK_INT(a.r, ERR_NONE);
 	CHECK(a.who.created && !a.who.ephemeral);
 	CHECK_INT(a.seed.delegation_n, 0);
-	CHECK_INT(fake_count(&disk), 1);
+	CHECK_INT(fake_count(&disk), 2); /* and the counters */
 	open_file(&b);
 	CHECK_INT(b.r, ERR_NONE);
 	CHECK(!b.who.created);
@@ -124,6 +125,7 @@ static void refused(const uint8_t *bytes, size_t n, int err, const char *words)
 	struct opened o;
 	memcpy(before, bytes, n);
 	fake_put(&disk, FILE_NAME, span_of(before, n));
+	int files = fake_count(&disk);
 	open_file(&o);
 	CHECK_INT(o.r, err);
 	if (strstr(o.report.text, words) == NULL || strstr(o.report.text, FILE_NAME) == NULL) {
@@ -132,7 +134,7 @@ static void refused(const uint8_t *bytes, size_t n, int err, const char *words)
 	}
 	const struct fake_node *file = fake_file(&disk, FILE_NAME);
 	CHECK(file != NULL && file->n == n && memcmp(file->bytes, before, n) == 0);
-	CHECK_INT(fake_count(&disk), 1);
+	CHECK_INT(fake_count(&disk), files);
 	static const uint8_t zeros[32];
 	CHECK(memcmp(o.seed.sign_key, zeros, 32) == 0 && memcmp(o.root.kek, zeros, 32) == 0);
 }
@@ -225,7 +227,7 @@ TEST(unsafe_modes_are_refused)
 	open_file(&o);
 	CHECK_INT(o.r, ERR_BAD_MODE);
 	CHECK(strstr(o.report.text, "chmod 600") != NULL);
-	CHECK_INT(fake_count(&disk), 1);
+	CHECK_INT(fake_count(&disk), 2);
 }
 
 TEST(an_unreadable_disk_makes_no_new_key)
@@ -289,22 +291,24 @@ TEST(a_call_that_fails_is_reported_and_leaves_no_key)
 {
 	struct opened o;
 	fake_init(&disk);
-	/* write, sync, rename, sync of three directories and the root */
+	/* The key file is written and synced; the counters are written, synced and renamed, and four directories synced;
+	 * then the key file is renamed and the directories are synced once more. */
 	int calls = calls_of_open();
-	CHECK_INT(calls, 7);
+	CHECK_INT(calls, 14);
 	for (int call = 1; call <= calls; call++) {
 		fake_init(&disk);
 		disk.fail_at = call;
-		disk.fail_with = call == 1 ? ERR_NO_SPACE : ERR_IO;
+		disk.fail_with = call == 1 || call == 3 ? ERR_NO_SPACE : ERR_IO;
 		open_file(&o);
-		if (call > 4) { /* directories above the file's own were there before, as far as we know */
+		if ((call > 6 && call < 10) ||
+		    call > 11) { /* directories above the file's own were there before, as far as we know */
 			CHECK_INT(o.r, ERR_NONE);
 			continue;
 		}
 		CHECK_INT(o.r, disk.fail_with);
 		CHECK_INT(fake_count(&disk), 0);
 		CHECK(strstr(o.report.text, FILE_NAME) != NULL);
-		if (call == 1)
+		if (disk.fail_with == ERR_NO_SPACE)
 			CHECK(strstr(o.report.text, "no space") != NULL);
 		open_file(&o);
 		CHECK_INT(o.r, ERR_NONE);
@@ -318,7 +322,7 @@ TEST(a_call_that_fails_is_reported_and_leaves_no_key)
 		disk.fail_with = ERR_IO;
 		open_file(&o);
 		CHECK_INT(o.r, ERR_IO);
-		CHECK_INT(fake_count(&disk), 1);
+		CHECK_INT(fake_count(&disk), 2);
 		disk.fail_at = 0;
 		open_file(&o);
 		CHECK(same_keys(&before, &o));
@@ -339,9 +343,11 @@ TEST(what_an_earlier_attempt_left_does_not_matter)
 	CHECK(same_keys(&a, &b));
 }
 
-/* One course of events: boots, each with its own entropy, what the last success gave, and the disk. */
+/* One course of events: boots, each with its own entropy, what the last success gave, the highest counter that was
+ * answered, and the disk. */
 struct course {
 	unsigned char boots;
+	int64_t heard;
 	struct opened known;
 	struct fake_disk disk;
 };
@@ -358,6 +364,7 @@ static bool seen_before(const struct course *course)
 	sha256_init(&hash, sha256_bearssl());
 	sha256_update(&hash, span_of(digest, sizeof digest));
 	sha256_update(&hash, span_of(&course->boots, 1));
+	sha256_update(&hash, span_of(&course->heard, sizeof course->heard));
 	sha256_update(&hash, span_of(&course->known.r, sizeof course->known.r));
 	sha256_update(&hash, span_of(&course->known.root.kek, sizeof course->known.root.kek));
 	sha256_out(&hash, digest);
@@ -370,17 +377,41 @@ static bool seen_before(const struct course *course)
 	return false;
 }
 
-/* Boots once with the power cut at a call (0: not at all), then restarts with a fate. Success is remembered, and
- * every later success must give the same keys. What was not cut must succeed. */
-static void boot(struct course *course, int cut, int fate_number)
+/* A counter is begun and counted: it was never answered higher. With a key file there are always counters. */
+static void count_up(struct course *course, struct opened *o)
+{
+	static const enum counter_op ops[] = { COUNTER_INIT, COUNTER_NEXT };
+	struct root_report report;
+	for (int i = 0; i < 2; i++) {
+		struct counter_question q = { .op = ops[i], .value = 1 };
+		o->root.class->counters(&o->root, &q, 1, &report);
+		if (disk.off)
+			return;
+		CHECK(q.error == ERR_NONE || (i == 0 && q.error == ERR_LOWER && course->heard != 0));
+		if (test_bad)
+			printf("# %s\n", report.text);
+		if (q.error != ERR_NONE)
+			continue;
+		CHECK(q.value >= course->heard + i);
+		course->heard = q.value;
+	}
+}
+
+/* Boots once with the power cut at a call (0: not at all). Success is remembered, and
+ * every later success must give the same keys. What was not cut must succeed. Was it cut? */
+static bool boot(struct course *course, int cut)
 {
 	struct opened o;
-	struct fake_fate fate = fake_fate(fate_number);
+	static struct counter room[4];
+	static uint8_t file[COUNTERS_SEALED_SIZE(4) + 1];
+	struct counter_store store = { .table = { .cap = 4, .at = room }, .file = file, .file_cap = sizeof file };
+	const struct root_config config = { .file = FILE_NAME, .store = &store };
 	disk = course->disk;
 	disk.platform.ctx = &disk;
 	disk.cut_at = cut == 0 ? 0 : disk.calls + cut;
 	boots = ++course->boots;
-	open_file(&o);
+	disk.random = 16u * boots;
+	open_with(&o, &config);
 	/* Whoever was in a call when the power failed has answered nobody, whatever it returned. */
 	if (!disk.off) {
 		CHECK_INT(o.r, ERR_NONE);
@@ -389,27 +420,39 @@ static void boot(struct course *course, int cut, int fate_number)
 		if (course->known.r == ERR_NONE)
 			CHECK(same_keys(&course->known, &o));
 		course->known = o;
+		count_up(course, &o);
 	}
-	fake_restart(&disk, &fate);
 	course->disk = disk;
+	return disk.off;
+}
+
+static void restart(struct course *course, int fate_number)
+{
+	struct fake_fate fate = fake_fate(fate_number);
+	fake_restart(&course->disk, &fate);
 }
 
 /* Every cut with every fate, then whatever may come after that; without cuts at last. */
 static unsigned long follow(const struct course *from, int calls, int cuts)
 {
-	static struct course courses[3];
-	struct course *course = &courses[cuts];
+	static struct course courses[3], cut_courses[3];
+	struct course *course = &courses[cuts], *after = &cut_courses[cuts];
 	unsigned long n = 0;
 	if (cuts == 0) {
 		*course = *from;
-		boot(course, 0, 0); /* loses all that may be lost … */
-		boot(course, 0, 0); /* … and this must not show */
+		for (int i = 0; i < 2; i++) {
+			boot(course, 0);
+			restart(course, 0); /* loses all that may be lost, and this must not show */
+		}
 		return 1;
 	}
 	for (int cut = 0; cut <= calls && !test_bad; cut++) {
+		*after = *from;
+		if (!boot(after, cut) && cut > 0)
+			break; /* it has made fewer calls: as with no cut, here and further on */
 		for (int fate = 0; fate < FAKE_FATES && !test_bad; fate++) {
-			*course = *from;
-			boot(course, cut, fate);
+			*course = *after;
+			restart(course, fate);
 			n += seen_before(course) ? 1 : follow(course, calls, cuts - 1);
 			if (test_bad)
 				printf("# cut %d with fate %d, %d cuts to go\n", cut, fate, cuts - 1);
@@ -418,11 +461,11 @@ static unsigned long follow(const struct course *from, int calls, int cuts)
 	return n;
 }
 
-TEST(no_power_cut_loses_or_changes_a_key)
+TEST(no_power_cut_loses_or_changes_a_key_or_a_counter)
 {
 	static struct course start;
 	fake_init(&disk);
-	const int calls = calls_of_open();
+	const int calls = calls_of_open() + 5 + 4 + 4; /* the counters are read and written twice */
 	fake_init(&disk);
 	start.disk = disk;
 	start.known.r = ERR_STATE;
@@ -445,6 +488,6 @@ int main(void)
 	RUN(paths_are_checked);
 	RUN(a_call_that_fails_is_reported_and_leaves_no_key);
 	RUN(what_an_earlier_attempt_left_does_not_matter);
-	RUN(no_power_cut_loses_or_changes_a_key);
+	RUN(no_power_cut_loses_or_changes_a_key_or_a_counter);
 	return test_end();
 }

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "counters_file.h"
+
+#define GIVE_UP "to give up all counters make an empty file of that name with .reset after it, mode 600"
+
+/* A path beside the key file. */
+struct path {
+	char p[sizeof((struct root *)0)->file + sizeof COUNTERS_SUFFIX + sizeof COUNTERS_RESET_SUFFIX];
+};
+
+static struct path beside(const struct root *root, const char *suffix)
+{
+	struct path path;
+	size_t n = strlen(root->file);
+	memcpy(path.p, root->file, n);
+	strcpy(path.p + n, COUNTERS_SUFFIX);
+	strcpy(path.p + n + strlen(COUNTERS_SUFFIX), suffix);
+	return path;
+}
+
+static int say_unusable(struct root_report *report, const struct path *path, int err)
+{
+	const char *text = "counters file %: unusable; " GIVE_UP;
+	if (err == ERR_NOT_FOUND)
+		text = "counters file %: gone, though its key file is here; bring it back, or, " GIVE_UP;
+	else if (err == ERR_BAD_MODE)
+		text = "counters file %: not a regular file of ours that nobody else may read or write; chown it "
+		       "to us and chmod 600, or, " GIVE_UP;
+	else if (err == ERR_IO)
+		text = "counters file %: it could not be read; check the disk, or, " GIVE_UP;
+	else if (err == ERR_TRUNCATED)
+		text = "counters file %: cut short; " GIVE_UP;
+	else if (err == ERR_CHECKSUM)
+		text = "counters file %: torn or changed, it does not authenticate; " GIVE_UP;
+	else if (err == ERR_BAD_SEAL)
+		text = "counters file %: another key file's; bring back the one that belongs here, or, " GIVE_UP;
+	else if (err == ERR_MALFORMED)
+		text = "counters file %: not a counters file of taoinit; " GIVE_UP;
+	else if (err == ERR_TRAILING || err == ERR_TOO_LARGE)
+		text = "counters file %: longer than it should be; " GIVE_UP;
+	else if (err == ERR_BAD_VERSION)
+		text = "counters file %: another version's; run that version, or, " GIVE_UP;
+	root_say(report, text, path->p);
+	return err;
+}
+
+static int say_unwritten(struct root_report *report, const struct path *path, int err)
+{
+	root_say(report,
+		 err == ERR_NO_SPACE ? "counters file %: no space to write it; free some on that file system"
+				     : "counters file %: it could not be written; check the disk",
+		 path->p);
+	return err;
+}
+
+/* Whole under another name, synced, renamed, and the name synced: under its own name there is the one before or this
+ * one, and success means that this one stays. */
+static int replace(const struct root *root, const struct counters *table, struct wr *file, bool first)
+{
+	const struct platform *p = root->platform;
+	const struct path path = beside(root, ""), new = beside(root, COUNTERS_NEW_SUFFIX);
+	uint8_t nonce[GCM_NONCE_SIZE];
+	int r = p->random(p->ctx, nonce, sizeof nonce);
+	if (r < 0)
+		return r;
+	counters_seal(table, root->kek, nonce, file);
+	if (file->err != ERR_NONE)
+		return file->err;
+	r = p->write(p->ctx, new.p, wr_span(file));
+	if (r >= 0)
+		r = p->sync(p->ctx, new.p);
+	if (r >= 0)
+		r = p->rename(p->ctx, new.p, path.p);
+	if (r < 0)
+		(void)p->remove(p->ctx, new.p);
+	return r < 0 ? r : root_sync_name(p, path.p, first);
+}
+
+int counters_file_create(const struct root *root, struct root_report *report)
+{
+	const struct counters none = { .generation = 1 };
+	const struct path path = beside(root, "");
+	uint8_t bytes[COUNTERS_SEALED_SIZE(0)];
+	struct wr file = wr_to(bytes, sizeof bytes);
+	int r = replace(root, &none, &file, true);
+	return r < 0 ? say_unwritten(report, &path, r) : ERR_NONE;
+}
+
+void counters_file_remove(const struct root *root)
+{
+	const struct path path = beside(root, "");
+	(void)root->platform->remove(root->platform->ctx, path.p);
+}
+
+static int read_file(struct root *root, const struct path *path)
+{
+	const struct platform *p = root->platform;
+	struct counter_store *store = root->store;
+	int n = p->read(p->ctx, path->p, store->file, store->file_cap);
+	if (n < 0)
+		return n;
+	int r = counters_open(&store->table, root->kek, store->file, (size_t)n);
+	/* Whoever wrote it may have died between the rename and the sync of the name. */
+	if (r >= 0)
+		r = p->sync(p->ctx, path->p);
+	return r < 0 ? r : root_sync_name(p, path->p, true);
+}
+
+/* Has somebody given the counters up? */
+static bool reset_is_asked(const struct root *root, const struct path *reset)
+{
+	uint8_t byte;
+	int r = root->platform->read(root->platform->ctx, reset->p, &byte, 0);
+	return r == 0 || r == ERR_TOO_LARGE;
+}
+
+/* The order to reset must not outlive its moment: a later loss would be replaced in silence. */
+static int load(struct root *root, struct root_report *report)
+{
+	const struct platform *p = root->platform;
+	struct counter_store *store = root->store;
+	const struct path path = beside(root, ""), reset = beside(root, COUNTERS_RESET_SUFFIX);
+	bool asked = reset_is_asked(root, &reset);
+	int r = read_file(root, &path);
+	bool given_up = r < 0 && asked;
+	if (given_up)
+		r = counters_file_create(root, report);
+	else if (r < 0)
+		(void)say_unusable(report, &path, r);
+	if (r < 0)
+		return r;
+	if (asked) {
+		r = p->remove(p->ctx, reset.p);
+		if (r >= 0)
+			r = root_sync_name(p, reset.p, false);
+		if (r < 0) {
+			root_say(report, "counters file %: its .reset file could not be removed; remove it",
+				 path.p);
+			return r;
+		}
+	}
+	if (given_up) {
+		store->table.n = 0;
+		store->table.generation = 1;
+		root_say(report, "counters file %: was unusable and is replaced by an empty one, as was asked",
+			 path.p);
+	}
+	store->loaded = true;
+	return ERR_NONE;
+}
+
+static int save(struct root *root, struct root_report *report)
+{
+	struct counter_store *store = root->store;
+	const struct path path = beside(root, "");
+	struct wr file = wr_to(store->file, store->file_cap);
+	store->table.generation++;
+	int r = replace(root, &store->table, &file, false);
+	if (r >= 0)
+		return r;
+	/* What the disk has now is not known: it is asked again before the next answer. */
+	store->loaded = false;
+	return say_unwritten(report, &path, r);
+}
+
+static void fail_all(struct counter_question *questions, size_t n, int err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (questions[i].error == ERR_NONE) {
+			questions[i].error = err;
+			questions[i].value = 0;
+		}
+	}
+}
+
+void counters_file_answer(struct root *root, struct counter_question *questions, size_t n,
+			  struct root_report *report)
+{
+	struct counter_store *store = root->store;
+	const bool in_memory = root->file[0] == '\0'; /* an ephemeral root */
+	bool changed = false;
+	report->text[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		questions[i].error = ERR_NONE;
+	int r = store->loaded || in_memory ? ERR_NONE : load(root, report);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		changed |= counters_answer(&store->table, &questions[i]);
+	if (changed && !in_memory)
+		r = save(root, report);
+	/* "Not found" is what a program hears before it begins a counter at nothing. */
+	if (r == ERR_NOT_FOUND)
+		r = ERR_LOST;
+	/* Not the changes alone: who only asked may have been told what did not come to be. */
+	if (r < 0)
+		fail_all(questions, n, r);
+}
