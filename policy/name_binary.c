@@ -22,7 +22,7 @@ static struct node *new_node(struct reading *in, struct node *local)
 	return &in->pool->nodes[in->pool->n++];
 }
 
-/* Where the node goes: in *end, whose place it then gives to its next. Recursion ends at NAME_DEPTH_MAX. */
+/* Where the node goes: in *end, whose place it then gives to its next (NULL where nothing is built). Recursion ends at NAME_DEPTH_MAX. */
 static void element(struct reading *in, uint32_t allowed, unsigned depth, struct node ***end)
 {
 	struct node local, *node = new_node(in, &local);
@@ -34,9 +34,9 @@ static void element(struct reading *in, uint32_t allowed, unsigned depth, struct
 	struct node **kids = &node->kids;
 	for (uint32_t i = 0; i < node->count && in->r.err == ERR_NONE; i++) {
 		name_read_between(&in->r, node, i);
-		element(in, name_kid_kinds(node->kind, i), depth + 1, &kids);
+		element(in, name_kid_kinds(node->kind, i), depth + 1, end != NULL ? &kids : NULL);
 	}
-	if (in->pool == NULL)
+	if (end == NULL || node == &local)
 		return;
 	**end = node;
 	*end = &node->next;
@@ -93,9 +93,11 @@ static void encode_time(struct wr *out, bool has, int64_t value)
 /* Recursion ends at NAME_DEPTH_MAX. */
 static void encode(const struct node *node, uint32_t allowed, struct wr *out, unsigned depth)
 {
-	if (!name_is_legal_node(node, allowed))
+	if (node == NULL || !name_is_legal_node(node, allowed)) {
 		fail(out, ERR_MALFORMED);
-	else if (depth > NAME_DEPTH_MAX)
+		return;
+	}
+	if (depth > NAME_DEPTH_MAX)
 		fail(out, ERR_TOO_DEEP);
 	if (out->err != ERR_NONE)
 		return;

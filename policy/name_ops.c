@@ -106,7 +106,7 @@ int name_extend(struct span prin, struct span subprin, struct wr *out)
 	int r = split_prin(prin, &a);
 	if (r == ERR_NONE)
 		r = split_sub(subprin, &b);
-	return r < 0 ? r : put_together(&a, &b, out);
+	return r != ERR_NONE ? r : put_together(&a, &b, out);
 }
 
 int name_join(struct span first, struct span second, struct wr *out)
@@ -115,7 +115,7 @@ int name_join(struct span first, struct span second, struct wr *out)
 	int r = split_sub(first, &a);
 	if (r == ERR_NONE)
 		r = split_sub(second, &b);
-	return r < 0 ? r : put_together(&a, &b, out);
+	return r != ERR_NONE ? r : put_together(&a, &b, out);
 }
 
 bool name_is_subprin(struct span child, struct span parent)

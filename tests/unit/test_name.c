@@ -217,7 +217,8 @@ static const char *put(const char *a, const char *b, enum name_class what)
 	static uint8_t copy[4096];
 	struct wr w = wr_to(made, sizeof made);
 	struct span first = binary_of(a, what);
-	memcpy(copy, first.p, first.n);
+	if (first.n > 0)
+		memcpy(copy, first.p, first.n);
 	struct span second = binary_of(b, NAME_SUBPRIN);
 	first.p = copy;
 	int r = what == NAME_PRIN ? name_extend(first, second, &w) : name_join(first, second, &w);
@@ -247,7 +248,8 @@ static bool below(const char *child, const char *parent)
 {
 	static uint8_t copy[4096];
 	struct span c = binary_of(child, NAME_PRIN);
-	memcpy(copy, c.p, c.n);
+	if (c.n > 0)
+		memcpy(copy, c.p, c.n);
 	return name_is_subprin(span_of(copy, c.n), binary_of(parent, NAME_PRIN));
 }
 
