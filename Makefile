@@ -10,6 +10,8 @@ DEPS := build/deps
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 # The day of VERSION: the date that images carry.
 SOURCE_DATE_EPOCH ?= 1795478400
@@ -81,8 +83,8 @@ libraries = $(addprefix $(DEPS)/$1/lib/,libtss2.a libcjson.a libnanopb.a libbear
 .PHONY: all run run-container image check check-vectors lint format fuzz soak bench cov proto install clean distclean \
 	help packages deps version objects unit unit-asan fuzzers vectors analyze tidy nogc
 
-## all: the program build/taoinit and its links (default)
-all: $(O)/taoinit $(addprefix $(O)/,$(LINKS))
+## all: the program build/taoinit and its links, and libtaoverify.a for other programs (default)
+all: $(O)/taoinit $(addprefix $(O)/,$(LINKS)) $(O)/libtaoverify.a
 
 ## run: installs what is missing, builds, and boots the demo in QEMU with a software TPM
 run: all
@@ -146,8 +148,10 @@ deps: $(DEPS)/musl/.done $(DEPS)/asan/.done
 
 ## install: to $(DESTDIR)$(PREFIX)
 install: all
-	install -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(BINDIR)'
+	install -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 0755 $(O)/taoinit '$(DESTDIR)$(SBINDIR)/taoinit'
+	install -m 0644 $(O)/libtaoverify.a '$(DESTDIR)$(LIBDIR)/libtaoverify.a'
+	install -m 0644 client/taoverify.h '$(DESTDIR)$(INCLUDEDIR)/taoverify.h'
 	for name in $(LINKS); do ln -sf '$(SBINDIR)/taoinit' "$(DESTDIR)$(BINDIR)/$$name" || exit; done
 	for page in $(MAN); do \
 		install -D -m 0644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; done
@@ -233,6 +237,19 @@ nogc: $(O)/taoinit.nogc
 $(O)/taoinit.nogc: GC :=
 $(O)/taoinit.nogc: $(OBJ)
 	@gcc -o $@ $(HEAD_musl) $(OBJ) $(TAIL_musl)
+
+# ---- The library ------------------------------------------------------------------------------------------------
+
+# One object: what client/taoverify.h declares, and of the rooms and libraries only what it takes. All other names are
+# local, so that a program may have a BearSSL of its own. It calls nothing but string functions and the stack protector.
+TAOVERIFY_API = $(shell sed -n 's/^int \(taoverify_[a-z0-9_]*\).*/\1/p' client/taoverify.h)
+$(O)/libtaoverify.a: $(O)/obj/init/verify.o $(O)/obj/crypto.a $(O)/obj/policy.a client/taoverify.h
+	@echo "  AR  $@"
+	@ld -r --gc-sections $(TAOVERIFY_API:%=-u %) -o $(O)/libtaoverify.o $< --start-group $(O)/obj/crypto.a \
+		$(O)/obj/policy.a $(addprefix $(DEPS)/musl/lib/,libnanopb.a libbearssl.a) --end-group
+	@objcopy --strip-debug $(TAOVERIFY_API:%=--keep-global-symbol=%) $(O)/libtaoverify.o
+	@rm -f $@
+	@ar rcsD $@ $(O)/libtaoverify.o
 
 # ---- Tests ------------------------------------------------------------------------------------------------------
 

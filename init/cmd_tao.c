@@ -70,7 +70,8 @@ static const struct tao_option options[] = {
 int tao_complain(const struct tao_run *run, int status, const char *format, ...)
 {
 	va_list arguments;
-	(void)fprintf(stderr, "tao: %s%s", run->name, run->name[0] != '\0' ? ": " : "");
+	(void)fprintf(stderr, "%s: %s%s", run->program != NULL ? run->program : "tao", run->name,
+		      run->name[0] != '\0' ? ": " : "");
 	va_start(arguments, format);
 	(void)vfprintf(stderr, format, arguments);
 	va_end(arguments);

@@ -115,7 +115,7 @@ static const struct {
 } commands[] = {
 	{ "taoctl", cmd_taoctl },
 	{ "tao", cmd_tao },
-	{ "taoverify", not_yet },
+	{ "taoverify", cmd_taoverify },
 	{ "taopolicy", not_yet },
 };
 

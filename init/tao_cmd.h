@@ -37,8 +37,9 @@ enum encoding { ENCODING_DEFAULT = 0, ENCODING_BINARY, ENCODING_HEX, ENCODING_BA
 
 /* One run of the command. */
 struct tao_run {
-	const char *name; /* the subcommand, for messages */
-	int argc;	  /* its arguments, without options */
+	const char *program; /* for messages; NULL: tao */
+	const char *name;    /* the subcommand, for messages */
+	int argc;	     /* its arguments, without options */
 	char **argv;
 	enum encoding output, input;
 	bool force, protect, show_policy;
@@ -46,7 +47,7 @@ struct tao_run {
 	int64_t time, expiration;
 };
 
-/* Prints "tao: <subcommand>: <message>" and a newline; returns status. */
+/* Prints "<program>: <subcommand>: <message>" and a newline; returns status. */
 int tao_complain(const struct tao_run *run, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -54,6 +55,9 @@ int tao_complain(const struct tao_run *run, int status, const char *format, ...)
 
 /* A file by name, or standard input if the name is NULL or "-", decoded as run->input says. */
 int tao_read_input(const struct tao_run *run, const char *file, struct tao_bytes *out);
+/* In place; blanks are skipped. False if it is not of that form; the bytes are spoilt then. */
+bool tao_decode_hex(struct tao_bytes *b);
+bool tao_decode_base64(struct tao_bytes *b);
 /* Before the host is asked: binary output is not for terminals. fallback: what ENCODING_DEFAULT means. */
 int tao_check_output(const struct tao_run *run, enum encoding fallback);
 /* Writes to standard output. */

@@ -63,7 +63,7 @@ static int digit_of(unsigned char c, const char *digits, int n)
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Both in place: what is written never passes what is read. False if it is not of that form. */
-static bool decode_hex(struct tao_bytes *b)
+bool tao_decode_hex(struct tao_bytes *b)
 {
 	size_t n = 0;
 	int high = -1;
@@ -82,7 +82,7 @@ static bool decode_hex(struct tao_bytes *b)
 	return high < 0;
 }
 
-static bool decode_base64(struct tao_bytes *b)
+bool tao_decode_base64(struct tao_bytes *b)
 {
 	size_t n = 0, digits = 0, padding = 0;
 	uint32_t bits = 0;
@@ -109,8 +109,8 @@ static bool decode_base64(struct tao_bytes *b)
 static int decode_input(const struct tao_run *run, const char *name, struct tao_bytes *in)
 {
 	size_t size = in->size;
-	bool good = run->input == ENCODING_HEX	    ? decode_hex(in)
-		    : run->input == ENCODING_BASE64 ? decode_base64(in)
+	bool good = run->input == ENCODING_HEX	    ? tao_decode_hex(in)
+		    : run->input == ENCODING_BASE64 ? tao_decode_base64(in)
 						    : true;
 	/* tao_bytes_free() wipes size bytes only. */
 	if (in->size < size)

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * taoverify attestation: reads a file, asks client/taoverify.h, prints.
+ */
+#include <cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../client/taoverify.h"
+#include "sys.h"
+#include "verify_cmd.h"
+
+#define TRUSTED_MAX 64
+#define PRINCIPAL_MAX 4096
+
+struct verification {
+	const struct tao_run *run;
+	const char *file;
+	bool json;
+	int64_t now;
+	size_t n_trusted;
+	struct taoverify_bytes trusted[TRUSTED_MAX];
+	const char *trusted_as[TRUSTED_MAX]; /* what the user wrote */
+	struct taoverify_result result;
+	char *text; /* room for any one text of the result */
+	size_t text_size;
+};
+
+/* ---- Arguments ---- */
+
+/* The base64 between the lines of a PEM public key, if it is one, instead of the whole. */
+static bool unwrap_pem(struct tao_bytes *file)
+{
+	static const char begin[] = "-----BEGIN PUBLIC KEY-----", end[] = "-----END PUBLIC KEY-----";
+	size_t n = sizeof begin - 1;
+	if (file->size < n || memcmp(file->data, begin, n) != 0)
+		return true; /* DER, then */
+	for (size_t i = n; i + sizeof end - 1 <= file->size; i++) {
+		if (memcmp(file->data + i, end, sizeof end - 1) != 0)
+			continue;
+		file->size = i - n;
+		memmove(file->data, file->data + n, file->size);
+		return tao_decode_base64(file);
+	}
+	return false;
+}
+
+static int principal_of_file(const struct verification *v, const char *name, unsigned char *binary, int *n)
+{
+	struct tao_bytes file;
+	int status = tao_read_input(v->run, name, &file);
+	if (status != TAO_EXIT_OK)
+		return status;
+	*n = unwrap_pem(&file) ? taoverify_key(file.data, file.size, binary, PRINCIPAL_MAX) : TAOVERIFY_MALFORMED;
+	tao_bytes_free(&file);
+	return *n > 0 ? VERIFY_EXIT_OK
+		      : tao_complain(v->run, VERIFY_EXIT_USAGE, "%s: not a P-256 public key in PEM or DER", name);
+}
+
+static int take_trusted(struct verification *v, const char *text)
+{
+	unsigned char *binary = malloc(PRINCIPAL_MAX);
+	int n = 0, status = VERIFY_EXIT_OK;
+	if (v->n_trusted == TRUSTED_MAX || binary == NULL) {
+		free(binary);
+		return tao_complain(v->run, VERIFY_EXIT_USAGE, "too many trusted roots");
+	}
+	v->trusted_as[v->n_trusted] = text;
+	v->trusted[v->n_trusted].data = binary; /* freed at the end, even if it is not taken */
+	n = taoverify_principal(text, binary, PRINCIPAL_MAX);
+	if (n < 0 && strchr(text, '(') != NULL)
+		return tao_complain(v->run, VERIFY_EXIT_USAGE, "not a principal: %.200s", text);
+	if (n < 0)
+		status = principal_of_file(v, text, binary, &n);
+	if (status == VERIFY_EXIT_OK)
+		v->trusted[v->n_trusted++].size = (size_t)n;
+	return status;
+}
+
+/* The value of the option at argv[*i], as --name VALUE or --name=VALUE; NULL if this is another option. */
+static const char *value_of(const char *name, int argc, char **argv, int *i)
+{
+	size_t n = strlen(name);
+	if (strncmp(argv[*i], name, n) != 0 || (argv[*i][n] != '=' && argv[*i][n] != '\0'))
+		return NULL;
+	if (argv[*i][n] == '=')
+		return argv[*i] + n + 1;
+	return *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static int take_argument(struct verification *v, int argc, char **argv, int *i)
+{
+	const char *argument = argv[*i], *value;
+	if (strcmp(argument, "--json") == 0) {
+		v->json = true;
+		return VERIFY_EXIT_OK;
+	}
+	if ((value = value_of("--at", argc, argv, i)) != NULL)
+		return verify_parse_time(value, &v->now)
+			       ? VERIFY_EXIT_OK
+			       : tao_complain(v->run, VERIFY_EXIT_USAGE, "not a time: %.80s (taoverify --help)",
+					      value);
+	if ((value = value_of("--trust", argc, argv, i)) != NULL)
+		return take_trusted(v, value);
+	if (argument[0] == '-' && argument[1] != '\0')
+		return tao_complain(v->run, VERIFY_EXIT_USAGE,
+				    "%.80s: unknown option, or its value is missing (taoverify --help)", argument);
+	if (v->file != NULL)
+		return tao_complain(v->run, VERIFY_EXIT_USAGE, "one file at a time: %.200s", argument);
+	v->file = argument;
+	return VERIFY_EXIT_OK;
+}
+
+/* ---- Input ---- */
+
+static bool is_only(const struct tao_bytes *b, const char *characters)
+{
+	bool any = false;
+	for (size_t i = 0; i < b->size; i++) {
+		if (b->data[i] == '\0' || strchr(characters, b->data[i]) == NULL)
+			return false;
+		any = any || strchr(" \t\r\n", b->data[i]) == NULL;
+	}
+	return any;
+}
+
+/* An attestation in binary has bytes that no text has: its statement begins with 0e 01. */
+static bool decode(struct tao_bytes *b)
+{
+	if (is_only(b, "0123456789abcdefABCDEF \t\r\n"))
+		return tao_decode_hex(b);
+	if (is_only(b, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"))
+		return tao_decode_base64(b);
+	return true;
+}
+
+/* ---- Output ---- */
+
+static const char *shown(struct verification *v, int n)
+{
+	return n < 0 ? "" : v->text;
+}
+
+static const char *text_of(struct verification *v, struct taoverify_bytes binary)
+{
+	return shown(v, taoverify_text(binary, v->text, v->text_size));
+}
+
+static const char *root_of(struct verification *v)
+{
+	return shown(v, taoverify_signer(&v->result.levels[v->result.n_levels - 1], v->text, v->text_size));
+}
+
+static void print_bound(const char *word, int has, int64_t ns)
+{
+	char text[40];
+	verify_print_time(ns, text, sizeof text);
+	if (has)
+		(void)printf(" %s %s", word, text);
+}
+
+static void print_text(struct verification *v)
+{
+	const struct taoverify_result *r = &v->result;
+	(void)printf("%s\n", shown(v, taoverify_statement(r, v->text, v->text_size)));
+	(void)printf("speaker: %s\n", text_of(v, r->speaker));
+	(void)printf("valid:");
+	print_bound("from", r->times.has_from, r->times.from);
+	print_bound("until", r->times.has_until, r->times.until);
+	(void)printf("%s\n", r->times.has_from || r->times.has_until ? "" : " always");
+	(void)printf("root: %s\n", root_of(v));
+	(void)printf("trusted: %s\n", r->trusted < 0 ? "not checked" : v->trusted_as[r->trusted]);
+}
+
+static void print_refusal(struct verification *v)
+{
+	const struct taoverify_result *r = &v->result;
+	(void)tao_complain(v->run, VERIFY_EXIT_REFUSED, "%s", r->reason);
+	if (r->level < 0 || r->level >= r->n_levels || r->levels[r->level].speaker.size == 0)
+		return;
+	const struct taoverify_level *level = &r->levels[r->level];
+	(void)fprintf(stderr, "  says: %s\n", text_of(v, level->statement));
+	(void)fprintf(stderr, "  signer: %s\n", shown(v, taoverify_signer(level, v->text, v->text_size)));
+}
+
+/* As text, because many readers of JSON cannot hold an int64. */
+static void add_time(cJSON *object, const char *key, int has, int64_t ns)
+{
+	char text[24];
+	(void)snprintf(text, sizeof text, "%lld", (long long)ns);
+	if (has)
+		cJSON_AddStringToObject(object, key, text);
+	else
+		cJSON_AddNullToObject(object, key);
+}
+
+static void add_level(struct verification *v, const struct taoverify_level *level, cJSON *array)
+{
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "signer_type",
+				level->signer_type == TAOVERIFY_KEY    ? "key"
+				: level->signer_type == TAOVERIFY_TPM2 ? "tpm2"
+								       : "unknown");
+	cJSON_AddStringToObject(object, "signer", shown(v, taoverify_signer(level, v->text, v->text_size)));
+	cJSON_AddStringToObject(object, "statement", text_of(v, level->statement));
+	cJSON_AddStringToObject(object, "speaker", text_of(v, level->speaker));
+	add_time(object, "from", level->times.has_from, level->times.from);
+	add_time(object, "until", level->times.has_until, level->times.until);
+	cJSON_AddItemToArray(array, object);
+}
+
+static void add_believed(struct verification *v, cJSON *json)
+{
+	const struct taoverify_result *r = &v->result;
+	cJSON_AddStringToObject(json, "statement", shown(v, taoverify_statement(r, v->text, v->text_size)));
+	cJSON_AddStringToObject(json, "speaker", text_of(v, r->speaker));
+	cJSON_AddStringToObject(json, "message", text_of(v, r->message));
+	add_time(json, "from", r->times.has_from, r->times.from);
+	add_time(json, "until", r->times.has_until, r->times.until);
+	cJSON_AddStringToObject(json, "root", root_of(v));
+	if (r->trusted >= 0)
+		cJSON_AddStringToObject(json, "trusted", v->trusted_as[r->trusted]);
+	else
+		cJSON_AddNullToObject(json, "trusted");
+}
+
+static int print_json(struct verification *v, bool believed)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON_AddBoolToObject(json, "believed", believed);
+	add_time(json, "at", 1, v->now);
+	if (believed)
+		add_believed(v, json);
+	else
+		cJSON_AddStringToObject(json, "reason", v->result.reason);
+	cJSON *chain = cJSON_AddArrayToObject(json, "chain");
+	for (int i = 0; i < v->result.n_levels; i++)
+		add_level(v, &v->result.levels[i], chain);
+	char *text = cJSON_Print(json);
+	int written = text != NULL ? puts(text) : -1;
+	cJSON_free(text);
+	cJSON_Delete(json);
+	return written;
+}
+
+/* ---- The whole ---- */
+
+static int judge(struct verification *v, const struct tao_bytes *attestation)
+{
+	const struct taoverify_options options = { v->now, v->trusted, v->n_trusted };
+	bool believed =
+		taoverify_attestation(attestation->data, attestation->size, &options, &v->result) == TAOVERIFY_OK;
+	v->text_size = 9 * attestation->size + 64;
+	v->text = malloc(v->text_size);
+	if (v->text == NULL)
+		return tao_complain(v->run, VERIFY_EXIT_IO, "out of memory");
+	bool written = v->json ? print_json(v, believed) >= 0 : true;
+	if (believed && !v->json)
+		print_text(v);
+	if (!believed)
+		print_refusal(v);
+	free(v->text);
+	if (!written || fflush(stdout) != 0 || ferror(stdout))
+		return tao_complain(v->run, VERIFY_EXIT_IO, "standard output: %s", strerror(errno));
+	return believed ? VERIFY_EXIT_OK : VERIFY_EXIT_REFUSED;
+}
+
+int verify_cmd_attestation(int argc, char **argv)
+{
+	const struct tao_run run = { .program = "taoverify", .name = argv[0] };
+	static struct verification v;
+	struct tao_bytes attestation = { NULL, 0 };
+	int status = VERIFY_EXIT_OK;
+	v.run = &run;
+	v.now = sys_realtime();
+	for (int i = 1; i < argc && status == VERIFY_EXIT_OK; i++)
+		status = take_argument(&v, argc, argv, &i);
+	if (status == VERIFY_EXIT_OK && v.file == NULL)
+		status = tao_complain(&run, VERIFY_EXIT_USAGE,
+				      "which file? (- for standard input; taoverify --help)");
+	if (status == VERIFY_EXIT_OK)
+		status = tao_read_input(&run, v.file, &attestation);
+	if (status == VERIFY_EXIT_OK && !decode(&attestation))
+		status = tao_complain(&run, VERIFY_EXIT_REFUSED, "%s: neither binary nor whole hex or base64",
+				      v.file);
+	if (status == VERIFY_EXIT_OK)
+		status = judge(&v, &attestation);
+	tao_bytes_free(&attestation);
+	for (size_t i = 0; i < TRUSTED_MAX; i++)
+		free((void *)(uintptr_t)v.trusted[i].data);
+	return status;
+}
