@@ -447,7 +447,8 @@ TEST(a_says_is_taken_apart_and_put_together)
 		struct says says;
 		alone(1, texts[i]);
 		CHECK_INT(says_split(links[0].statement, &says), ERR_NONE);
-		struct wr w = wr_to(bytes_b, sizeof bytes_b);
+		uint8_t again[1024];
+		struct wr w = wr_to(again, sizeof again);
 		CHECK_INT(says_write(&says, &w), ERR_NONE);
 		CHECK(span_equal(wr_span(&w), links[0].statement));
 		for (size_t n = 0; n < links[0].statement.n; n++)
