@@ -168,6 +168,10 @@ int tao_cmd_extend(const struct tao_run *run)
 	struct tao_host *host;
 	struct tao_bytes subprin = { NULL, 0 };
 	const char *text = run->argv[0];
+	/* The empty one is well-formed, and adds nothing. */
+	if (text[0] == '\0')
+		return tao_complain(run, TAO_EXIT_USAGE,
+				    "not a subprincipal (such as .Name(\"text\", 7)): it is empty");
 	int status = parse_name(run, NAME_SUBPRIN, "a subprincipal (such as .Name(\"text\", 7))", text,
 				strlen(text), &subprin);
 	if (status != TAO_EXIT_OK)

@@ -38,7 +38,7 @@ helpers_teardown()
 {
 	[ -z "$host" ] || kill -KILL "$host" 2>/dev/null || true
 	[ -z "$host" ] || wait "$host" 2>/dev/null || true
-	pkill -KILL -f "^$tools/" 2>/dev/null || true
+	pkill -KILL -f "^($tools|$work)/" 2>/dev/null || true
 	rmdir /sys/fs/cgroup/unified/tao-"$host"/* /sys/fs/cgroup/unified/tao-"$host" 2>/dev/null || true
 }
 
