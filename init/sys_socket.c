@@ -71,8 +71,7 @@ ssize_t sys_send_parts(int fd, const struct span *parts, unsigned n)
 	struct msghdr m = { .msg_iov = iov };
 	if (n > SYS_PARTS_MAX)
 		return -EINVAL;
-	m.msg_iovlen = n;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++, m.msg_iovlen++)
 		iov[i] = (struct iovec){ (void *)(uintptr_t)parts[i].p, parts[i].n };
 	return transmit(fd, &m, MSG_DONTWAIT);
 }

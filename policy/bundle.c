@@ -8,7 +8,9 @@ int bundle_write(const struct bundle *bundle, struct wr *out)
 {
 	if (bundle->policy.n > BUNDLE_POLICY_MAX || bundle->label.n > BUNDLE_LABEL_MAX)
 		return ERR_TOO_LARGE;
-	if (bundle->sealer.program.n != SEAL_HASH || bundle->sealer.entry.n != SEAL_HASH)
+	bool rollback = bundle->kind == BUNDLE_ROLLBACK;
+	if (bundle->sealer.program.n != SEAL_HASH || bundle->sealer.entry.n != SEAL_HASH ||
+	    (rollback && bundle->owner.n != SEAL_HASH))
 		return ERR_MALFORMED;
 	wr_u8(out, BUNDLE_VERSION);
 	wr_u8(out, (uint8_t)bundle->kind);
@@ -16,7 +18,8 @@ int bundle_write(const struct bundle *bundle, struct wr *out)
 	wr_var_bytes(out, bundle->sealer.name);
 	wr_span_bytes(out, bundle->sealer.program);
 	wr_span_bytes(out, bundle->sealer.entry);
-	if (bundle->kind == BUNDLE_ROLLBACK) {
+	if (rollback) {
+		wr_span_bytes(out, bundle->owner);
 		wr_var_bytes(out, bundle->label);
 		wr_be64(out, (uint64_t)bundle->counter);
 	}
@@ -41,6 +44,7 @@ int bundle_read(struct span bytes, struct bundle *bundle)
 	bundle->sealer.program = rd_bytes(&r, SEAL_HASH);
 	bundle->sealer.entry = rd_bytes(&r, SEAL_HASH);
 	if (bundle->kind == BUNDLE_ROLLBACK) {
+		bundle->owner = rd_bytes(&r, SEAL_HASH);
 		bundle->label = rd_var_bytes(&r);
 		bundle->counter = (int64_t)rd_be64(&r);
 	}
