@@ -220,9 +220,9 @@ static inline enum err rd_end(struct rd *r)
 /* Overwrites secrets; the compiler may not drop it. */
 static inline void wipe(void *p, size_t n)
 {
-	volatile uint8_t *v = p;
-	while (n-- > 0)
-		*v++ = 0;
+	if (n > 0)
+		memset(p, 0, n);
+	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
 /* Equal in constant time. */

@@ -98,7 +98,10 @@ int tao_encrypt(struct tao *tao, struct span aad, struct span plain, struct wr *
 	wr_u8(out, version);
 	wr_bytes(out, nonce, sizeof nonce);
 	size_t body = out->n;
-	wr_span_bytes(out, plain);
+	if (plain.n > 0 && plain.p == out->p + body && plain.n <= out->cap - body)
+		out->n += plain.n;
+	else
+		wr_span_bytes(out, plain);
 	if (out->err == ERR_NONE && out->cap - out->n < sizeof tag)
 		out->err = ERR_NO_SPACE;
 	if (out->err != ERR_NONE) {

@@ -17,6 +17,8 @@
 #define TAO_SECRET_MAX 8160
 /* What encryption adds: version 1, nonce 12, tag 16. */
 #define TAO_ENCRYPT_OVERHEAD 29
+/* … and how much of it stands in front of the data. */
+#define TAO_ENCRYPT_HEAD 13
 /* The largest delegation that a seed may bring: an Attestation with a TPM quote is about 900 bytes. */
 #define TAO_DELEGATION_MAX 8192
 
@@ -48,7 +50,8 @@ void tao_removed(struct tao *tao, struct span child);
 int tao_random(struct tao *tao, uint8_t *dst, size_t n);
 /* n bytes that depend on the host's secret and the tag only; ERR_RANGE if n is 0 or above TAO_SECRET_MAX. */
 int tao_shared_secret(const struct tao *tao, struct span tag, uint8_t *dst, size_t n);
-/* AES-256-GCM with a random nonce. aad is authenticated, not carried. */
+/* AES-256-GCM with a random nonce. aad is authenticated, not carried. plain is encrypted where it is if it stands
+ * TAO_ENCRYPT_HEAD bytes behind the end of out, and else may not overlap out. */
 int tao_encrypt(struct tao *tao, struct span aad, struct span plain, struct wr *out);
 /* ERR_BAD_SEAL, ERR_BAD_VERSION, ERR_TRUNCATED; on failure nothing of the plaintext stays in out. */
 int tao_decrypt(const struct tao *tao, struct span aad, struct span sealed, struct wr *out);

@@ -34,6 +34,11 @@ static void set_runnable(struct env *env, uint16_t u, bool runnable)
 	unit->runnable = runnable;
 }
 
+static bool is_waiting(const struct unit *unit)
+{
+	return unit->waiting_memory || unit->waiting_counter;
+}
+
 static void set_waiting(struct env *env, uint16_t u, bool waiting)
 {
 	struct unit *unit = &env->units[u];
@@ -42,11 +47,11 @@ static void set_waiting(struct env *env, uint16_t u, bool waiting)
 	unit->waiting_memory = waiting;
 }
 
-/* What the loop waits for on it: to read, unless an answer is unsent or there is no memory for more. */
+/* What the loop waits for on it: to read, unless an answer is unsent or not there yet, or there is no memory for more. */
 static void listen_to(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
-	uint32_t events = stream_is_sending(&unit->channel) ? EPOLLOUT : unit->waiting_memory ? 0 : EPOLLIN;
+	uint32_t events = stream_is_sending(&unit->channel) ? EPOLLOUT : is_waiting(unit) ? 0 : EPOLLIN;
 	loop_change(&env->loop, SOURCE_CHANNEL, u, unit->channel.fd, events);
 }
 
@@ -55,6 +60,9 @@ void channel_close(struct env *env, uint16_t u)
 	struct unit *unit = &env->units[u];
 	set_runnable(env, u, false);
 	set_waiting(env, u, false);
+	if (unit->waiting_counter)
+		counter_forget(env, u);
+	unit->waiting_counter = false;
 	loop_cancel(&env->loop, TIMER_CHANNEL(env, u));
 	if (unit->channel.fd >= 0)
 		loop_remove(&env->loop, unit->channel.fd);
@@ -78,11 +86,14 @@ static bool decode(struct rpc_call *call, struct span body)
 	pb_istream_t in = pb_istream_from_buffer(body.p, body.n);
 	call->request.data = rpc_span_in(&call->data);
 	call->request.issuer = rpc_span_in(&call->issuer);
+	call->request.policy = rpc_span_in(&call->policy);
+	call->request.label = rpc_span_in(&call->label);
 	return pb_decode(&in, tao_RpcRequest_fields, &call->request);
 }
 
-static bool allowed(struct rpc_call *call, const struct rpc_method *method)
+static bool allowed(struct rpc_call *call)
 {
+	const struct rpc_method *method = call->method;
 	struct env *env = call->env;
 	struct wr name = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 	struct why why = { "" };
@@ -94,34 +105,55 @@ static bool allowed(struct rpc_call *call, const struct rpc_method *method)
 	return false;
 }
 
-static void answer(struct env *env, uint16_t u, const struct stream_request *request)
+/* What was asked for has come, or not. */
+struct counted {
+	int err;
+	int64_t value;
+};
+
+/* A large answer must not leave its pages behind, nor any answer its bytes. */
+static void clear(struct env *env, const struct rpc_call *call)
+{
+	if (call->out.n > STREAM_CHUNK)
+		sys_forget(env->data, env->data_cap);
+	else
+		wipe(env->data, call->out.n);
+}
+
+/* counted is NULL when the request is new. */
+static void answer(struct env *env, uint16_t u, const struct stream_request *request,
+		   const struct counted *counted)
 {
 	tao_RpcRequestHeader header = tao_RpcRequestHeader_init_zero;
 	struct rpc_call call = { .env = env, .unit = u, .out = wr_to(env->data, env->data_cap) };
+	struct rpc_answer out;
 	struct unit *unit = &env->units[u];
 	if (!rpc_read_header(request->header, &header)) {
 		channel_fail(env, u, "malformed request header");
 		return;
 	}
-	const struct rpc_method *method = rpc_find(RPC_TAO, header.op, call.error, sizeof call.error);
-	if (method != NULL && !decode(&call, request->body)) {
+	call.method = rpc_find(RPC_TAO, header.op, call.error, sizeof call.error);
+	if (call.method != NULL && !decode(&call, request->body)) {
 		channel_fail(env, u, "malformed request");
 		return;
 	}
-	if (method != NULL && allowed(&call, method))
-		method->tao(&call);
-	struct wr out = wr_to(env->answer, env->answer_cap);
-	struct span nothing = span_of(NULL, 0);
-	call.response.data = rpc_span_out(call.has_out_data ? &call.out_data : &nothing);
-	rpc_write(&out, header.op, header.seq, call.error, tao_RpcResponse_fields, &call.response);
-	stream_done(&unit->channel, &env->pool);
-	if (out.err != ERR_NONE || stream_send(&unit->channel, &env->pool, wr_span(&out)) < 0)
-		channel_fail(env, u, "the answer could not be sent");
-	/* A large answer must not leave its pages behind. */
-	if (out.n > STREAM_CHUNK) {
-		sys_forget(env->answer, env->answer_cap);
-		sys_forget(env->data, env->data_cap);
+	if (counted != NULL) {
+		call.counted = true;
+		call.counter = counted->value;
 	}
+	if (counted != NULL && counted->err < 0)
+		rpc_fail_counter(&call, counted->err);
+	else if (call.method != NULL && (counted != NULL || allowed(&call)))
+		call.method->tao(&call);
+	if (call.later && stream_hold(&unit->channel, &env->pool) == 0) {
+		unit->waiting_counter = true;
+		return;
+	}
+	stream_done(&unit->channel, &env->pool);
+	if (call.later || rpc_write_answer(&out, &call, header.op, header.seq) < 0 ||
+	    stream_send_parts(&unit->channel, &env->pool, out.parts, 3) < 0)
+		channel_fail(env, u, "the answer could not be sent");
+	clear(env, &call);
 }
 
 static void answer_too_large(struct env *env, uint16_t u, struct span raw_header)
@@ -138,6 +170,40 @@ static void answer_too_large(struct env *env, uint16_t u, struct span raw_header
 	channel_fail(env, u, "message too large");
 }
 
+/* After something was done with it: what is next? */
+static void settle(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	if (unit->channel.fd < 0)
+		return;
+	bool sending = stream_is_sending(&unit->channel), waiting = is_waiting(unit);
+	if (sending || waiting)
+		listen_to(env, u);
+	set_runnable(env, u, !sending && !waiting && stream_has_more(&unit->channel));
+	if (!stream_is_half(&unit->channel) || unit->runnable || sending || waiting)
+		loop_cancel(&env->loop, TIMER_CHANNEL(env, u));
+	else if (!loop_is_set(&env->loop, TIMER_CHANNEL(env, u)))
+		loop_timer(&env->loop, TIMER_CHANNEL(env, u), sys_now() + HALF_FRAME_TIMEOUT);
+}
+
+void channel_counter_answered(struct env *env, uint16_t u, int err, int64_t value)
+{
+	struct unit *unit = &env->units[u];
+	const struct counted counted = { err, value };
+	struct stream_request request;
+	if (!unit->waiting_counter)
+		return;
+	unit->waiting_counter = false;
+	if (stream_take(&unit->channel, &env->pool, service_of(env, u)->max_message, &request) == STREAM_REQUEST) {
+		answer(env, u, &request, &counted);
+		if (unit->channel.fd >= 0)
+			listen_to(env, u);
+		settle(env, u);
+	} else {
+		channel_fail(env, u, "a request was lost");
+	}
+}
+
 static void serve(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
@@ -146,7 +212,7 @@ static void serve(struct env *env, uint16_t u)
 	switch (stream_take(&unit->channel, &env->pool, service_of(env, u)->max_message, &request)) {
 	case STREAM_REQUEST:
 		loop_cancel(&env->loop, TIMER_CHANNEL(env, u));
-		answer(env, u, &request);
+		answer(env, u, &request, NULL);
 		break;
 	case STREAM_TOO_LARGE:
 		answer_too_large(env, u, request.header);
@@ -163,16 +229,7 @@ static void serve(struct env *env, uint16_t u)
 	case STREAM_MORE:
 		break;
 	}
-	if (unit->channel.fd < 0)
-		return;
-	bool sending = stream_is_sending(&unit->channel);
-	if (sending || unit->waiting_memory)
-		listen_to(env, u);
-	set_runnable(env, u, !sending && stream_has_more(&unit->channel));
-	if (!stream_is_half(&unit->channel) || unit->runnable || sending || unit->waiting_memory)
-		loop_cancel(&env->loop, TIMER_CHANNEL(env, u));
-	else if (!loop_is_set(&env->loop, TIMER_CHANNEL(env, u)))
-		loop_timer(&env->loop, TIMER_CHANNEL(env, u), sys_now() + HALF_FRAME_TIMEOUT);
+	settle(env, u);
 }
 
 void channel_event(struct env *env, uint16_t u, uint32_t events)
@@ -190,11 +247,11 @@ void channel_event(struct env *env, uint16_t u, uint32_t events)
 		set_runnable(env, u, stream_has_more(&unit->channel));
 		return;
 	}
-	if (unit->waiting_memory && (events & (EPOLLHUP | EPOLLERR)) != 0) {
+	if (is_waiting(unit) && (events & (EPOLLHUP | EPOLLERR)) != 0) {
 		channel_close(env, u);
 		return;
 	}
-	if (!unit->waiting_memory)
+	if (!is_waiting(unit))
 		serve(env, u);
 }
 
@@ -219,13 +276,4 @@ void channel_turn(struct env *env)
 			serve(env, u);
 		}
 	}
-}
-
-/* No method of this version asks for a counter; the one that does sends its answer from here. */
-void channel_counter_answered(struct env *env, uint16_t u, int err, int64_t value)
-{
-	(void)env;
-	(void)u;
-	(void)err;
-	(void)value;
 }

@@ -18,7 +18,8 @@ struct core {
 /* One call: arguments and result travel through this. */
 struct call {
 	struct core *core;
-	struct span in;
+	struct span in, aad;
+	struct wr *out;
 	const struct tao_seed *seed;
 	uint8_t *dst;
 	size_t n;
@@ -29,6 +30,7 @@ static int on_core(struct core *core, void (*f)(void *), struct call *call)
 {
 	call->core = core;
 	sys_call_on_stack(core->stack + CORE_STACK_BYTES, f, call);
+	wipe(core->stack, sizeof core->stack);
 	return call->result;
 }
 
@@ -119,4 +121,54 @@ int core_random(struct core *core, uint8_t *dst, size_t n)
 {
 	struct call c = { .dst = dst, .n = n };
 	return on_core(core, do_random, &c);
+}
+
+static void do_shared_secret(void *p)
+{
+	struct call *c = p;
+	c->result = tao_shared_secret(&c->core->tao, c->in, c->dst, c->n);
+}
+
+int core_shared_secret(struct core *core, struct span tag, uint8_t *dst, size_t n)
+{
+	struct call c = { .in = tag, .dst = dst, .n = n };
+	return on_core(core, do_shared_secret, &c);
+}
+
+static void do_encrypt(void *p)
+{
+	struct call *c = p;
+	c->result = reseed(c->core);
+	if (c->result == 0)
+		c->result = tao_encrypt(&c->core->tao, c->aad, c->in, c->out);
+}
+
+int core_encrypt(struct core *core, struct span aad, struct span plain, struct wr *out)
+{
+	struct call c = { .aad = aad, .in = plain, .out = out };
+	return on_core(core, do_encrypt, &c);
+}
+
+static void do_decrypt(void *p)
+{
+	struct call *c = p;
+	c->result = tao_decrypt(&c->core->tao, c->aad, c->in, c->out);
+}
+
+int core_decrypt(struct core *core, struct span aad, struct span sealed, struct wr *out)
+{
+	struct call c = { .aad = aad, .in = sealed, .out = out };
+	return on_core(core, do_decrypt, &c);
+}
+
+static void do_attest(void *p)
+{
+	struct call *c = p;
+	c->result = tao_attest(&c->core->tao, c->in, c->out);
+}
+
+int core_attest(struct core *core, struct span statement, struct wr *attestation)
+{
+	struct call c = { .in = statement, .out = attestation };
+	return on_core(core, do_attest, &c);
 }

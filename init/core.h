@@ -2,7 +2,8 @@
  *
  * The Tao where it lives: its state, and the stack that it runs on, stand in pages that are locked, left out of
  * core dumps and wiped in every child. The calls are those of crypto/tao.h; those that draw randomness are
- * preceded by a reseed with fresh kernel entropy, because a restored VM snapshot would otherwise repeat nonces.
+ * preceded by a reseed with fresh kernel entropy, because a restored VM snapshot would otherwise repeat nonces. Signing
+ * draws none (RFC 6979). After each call the stack is wiped: pieces of keys and of plaintext stood on it.
  */
 #ifndef TAO_CORE_H
 #define TAO_CORE_H
@@ -27,5 +28,9 @@ bool core_ready(const struct core *core);
 void core_added(struct core *core, struct span child);
 void core_removed(struct core *core, struct span child);
 int core_random(struct core *core, uint8_t *dst, size_t n);
+int core_shared_secret(struct core *core, struct span tag, uint8_t *dst, size_t n);
+int core_encrypt(struct core *core, struct span aad, struct span plain, struct wr *out);
+int core_decrypt(struct core *core, struct span aad, struct span sealed, struct wr *out);
+int core_attest(struct core *core, struct span statement, struct wr *attestation);
 
 #endif

@@ -119,21 +119,34 @@ static void pump(struct env *env)
 		loop_timer(&env->loop, TIMER_WORKER(env, WORKER_ROOT), sys_now());
 }
 
+int counter_owner(const struct env *env, uint16_t u, uint8_t owner[static 32])
+{
+	struct wr program = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
+	launch_subprin(env, u, &program);
+	if (program.err == ERR_NONE)
+		sha256_of(sha256_bearssl(), wr_span(&program), owner);
+	return program.err;
+}
+
 int counter_ask(struct env *env, uint16_t u, enum counter_op op, struct span label, int64_t value)
+{
+	uint8_t owner[32];
+	int r = counter_owner(env, u, owner);
+	return r < 0 ? r : counter_ask_of(env, u, owner, op, label, value);
+}
+
+int counter_ask_of(struct env *env, uint16_t u, const uint8_t owner[static 32], enum counter_op op,
+		   struct span label, int64_t value)
 {
 	struct counter_desk *desk = env->counters;
 	struct counter_slot *slot = &desk->slots[u];
-	struct wr program = wr_to(env->scratch->joined, LAUNCH_NAME_MAX);
 	if (!core_ready(env->core))
 		return ERR_STATE;
 	if (slot->state != COUNTER_IDLE)
 		return ERR_BUSY;
-	launch_subprin(env, u, &program);
-	if (program.err != ERR_NONE)
-		return program.err;
 	slot->id = ++desk->last_id << 16 | u;
 	slot->question = (struct counter_question){ .op = op, .value = value };
-	sha256_of(sha256_bearssl(), wr_span(&program), slot->question.program);
+	memcpy(slot->question.program, owner, sizeof slot->question.program);
 	sha256_of(sha256_bearssl(), label, slot->question.label);
 	desk->asked_n++;
 	push(env, u);

@@ -22,6 +22,11 @@
  * of. The question is not asked again, because a NEXT asked twice would count twice: who gets an error from NEXT asks
  * GET what holds. */
 int counter_ask(struct env *env, uint16_t u, enum counter_op op, struct span label, int64_t value);
+/* The same of another program's counter: owner is what counter_owner() gave for it. */
+int counter_ask_of(struct env *env, uint16_t u, const uint8_t owner[static 32], enum counter_op op,
+		   struct span label, int64_t value);
+/* To whom the counters of unit u's program belong. ERR_NO_SPACE. */
+int counter_owner(const struct env *env, uint16_t u, uint8_t owner[static 32]);
 /* Forgets a question whose asker is gone. */
 void counter_forget(struct env *env, uint16_t u);
 

@@ -34,9 +34,8 @@ bool rpc_read_header(struct span header, tao_RpcRequestHeader *out)
 	return pb_decode(&in, tao_RpcRequestHeader_fields, out);
 }
 
-static void fix_length(struct wr *out, size_t at)
+static void put_length(struct wr *out, size_t at, size_t n)
 {
-	size_t n = out->n - at - 4;
 	for (int i = 0; i < 4; i++)
 		out->p[at + (size_t)i] = (uint8_t)(n >> (24 - 8 * i));
 }
@@ -55,7 +54,7 @@ static void write_message(struct wr *out, const pb_msgdesc_t *fields, const void
 		}
 		out->n += stream.bytes_written;
 	}
-	fix_length(out, at);
+	put_length(out, at, out->n - at - 4);
 }
 
 size_t rpc_write(struct wr *out, const char *op, uint64_t seq, const char *error, const pb_msgdesc_t *fields,
@@ -72,6 +71,33 @@ size_t rpc_write(struct wr *out, const char *op, uint64_t seq, const char *error
 	write_message(out, tao_RpcResponseHeader_fields, &header);
 	write_message(out, fields, body);
 	return out->err == ERR_NONE ? out->n : 0;
+}
+
+int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, const char *op, uint64_t seq)
+{
+	struct wr head = wr_to(answer->head, sizeof answer->head), tail = wr_to(answer->tail, sizeof answer->tail);
+	tao_RpcResponseHeader header = tao_RpcResponseHeader_init_zero;
+	bool failed = call->error[0] != '\0', data = !failed && call->has_out_data;
+	snprintf(header.op, sizeof header.op, "%s", op);
+	header.seq = seq;
+	header.has_error = failed;
+	snprintf(header.error, sizeof header.error, "%s", call->error);
+	write_message(&head, tao_RpcResponseHeader_fields, &header);
+	pb_ostream_t stream = pb_ostream_from_buffer(tail.p, tail.cap);
+	if (!failed && !pb_encode(&stream, tao_RpcResponse_fields, &call->response))
+		return ERR_NO_SPACE;
+	/* The body: data, of which the tag and the length are written here, is its first field. */
+	size_t at = head.n;
+	wr_be32(&head, 0);
+	if (data) {
+		wr_u8(&head, tao_RpcResponse_data_tag << 3 | PB_WT_STRING);
+		wr_varint(&head, call->out_data.n);
+	}
+	answer->parts[0] = wr_span(&head);
+	answer->parts[1] = span_of(call->out_data.p, data ? call->out_data.n : 0);
+	answer->parts[2] = span_of(tail.p, stream.bytes_written);
+	put_length(&head, at, head.n - at - 4 + answer->parts[1].n + answer->parts[2].n);
+	return head.err;
 }
 
 static bool span_in(pb_istream_t *stream, const pb_field_t *field, void **arg)

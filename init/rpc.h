@@ -8,22 +8,29 @@
 
 #include <pb.h>
 
-#include "environment.h"
+#include "counter.h"
 #include "proto/rpc.pb.h"
 
 enum rpc_service { RPC_TAO, RPC_INIT };
 
 /* A method of the Tao called by a hosted program. Handlers read: decode → may it? → Tao → may it? → encode;
- * decoding, the first question and encoding are done for them. */
+ * decoding, the first question and encoding are done for them.
+ *
+ * One that needs a counter asks for it (rpc_ask_counter) and returns; it is called a second time with the same request
+ * when there is an answer. What it has decrypted meanwhile it must have wiped: others use the same room. */
 struct rpc_call {
 	struct env *env;
 	uint16_t unit;
+	const struct rpc_method *method;
 	tao_RpcRequest request;
-	struct span data, issuer; /* of the request; in the channel's buffer */
+	struct span data, issuer, policy, label; /* of the request, in the channel's buffer; p is NULL if absent */
 	tao_RpcResponse response;
 	struct span out_data; /* of the answer; sent if has_out_data */
 	bool has_out_data;
-	struct wr out; /* room for it */
+	struct wr out; /* room for it; wiped when it has been sent */
+	bool later;    /* a counter was asked for; no answer yet */
+	bool counted;  /* second call: this is what it is */
+	int64_t counter;
 	char error[160];
 };
 
@@ -56,6 +63,23 @@ bool rpc_read_header(struct span header, tao_RpcRequestHeader *out);
 /* An answer of two frames. fields NULL: an empty body. 0 bytes if it does not fit. */
 size_t rpc_write(struct wr *out, const char *op, uint64_t seq, const char *error, const pb_msgdesc_t *fields,
 		 const void *body);
+
+/* An answer to a hosted program, in pieces: the data stays where it is. */
+struct rpc_answer {
+	uint8_t head[640], tail[320];
+	struct span parts[3];
+};
+int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, const char *op, uint64_t seq);
+
+/* For handlers: the data of the answer; an error's words; a question about a counter of the caller's (owner NULL) or of
+ * somebody else's, for which call->later is set unless it fails at once. */
+void rpc_give(struct rpc_call *call, struct span data);
+void rpc_fail(struct rpc_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void rpc_ask_counter(struct rpc_call *call, const uint8_t *owner, enum counter_op op, struct span label,
+		     int64_t value);
+void rpc_fail_counter(struct rpc_call *call, int err);
+/* Length and text of a part of the request, for "%.*s": no more than an error has room for. */
+int rpc_text_n(struct span text);
 
 /* A nanopb callback that leaves a bytes field where it is: arg is a struct span *. */
 pb_callback_t rpc_span_in(struct span *span);

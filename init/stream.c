@@ -96,6 +96,8 @@ static enum stream_state keep(struct stream *stream, struct stream_pool *pool, s
 			return STREAM_BROKEN;
 	}
 	memcpy(p, bytes.p, bytes.n);
+	if (stream->in == NULL)
+		wipe(pool->chunk, pool->chunk_n);
 	give_memory(pool, &stream->in, &stream->in_cap);
 	stream->in = p;
 	stream->in_cap = cap;
@@ -162,11 +164,31 @@ void stream_done(struct stream *stream, struct stream_pool *pool)
 		stream->in_n = 0;
 	} else if (stream->in != NULL) {
 		memmove(stream->in, rest.p, rest.n);
+		wipe(stream->in + rest.n, all.n - rest.n);
 		stream->in_n = (uint32_t)rest.n;
 	} else {
 		keep(stream, pool, rest, rest.n);
 	}
+	wipe(pool->chunk, pool->chunk_n);
 	pool->chunk_n = 0;
+}
+
+int stream_hold(struct stream *stream, struct stream_pool *pool)
+{
+	uint32_t cap = 0;
+	stream->taken = 0;
+	if (stream->in != NULL)
+		return 0;
+	uint8_t *p = take_memory(pool, pool->chunk_n, true, &cap);
+	if (p == NULL)
+		return -ENOMEM;
+	memcpy(p, pool->chunk, pool->chunk_n);
+	stream->in = p;
+	stream->in_cap = cap;
+	stream->in_n = (uint32_t)pool->chunk_n;
+	wipe(pool->chunk, pool->chunk_n);
+	pool->chunk_n = 0;
+	return 0;
 }
 
 bool stream_has_more(const struct stream *stream)
@@ -185,22 +207,34 @@ bool stream_is_half(const struct stream *stream)
 
 int stream_send(struct stream *stream, struct stream_pool *pool, struct span bytes)
 {
-	ssize_t n = 0;
+	return stream_send_parts(stream, pool, &bytes, 1);
+}
+
+int stream_send_parts(struct stream *stream, struct stream_pool *pool, const struct span *parts, unsigned count)
+{
+	size_t all = 0;
 	if (stream->out_n > 0)
 		return -EINVAL; /* one answer at a time: who asks again before reading waits */
-	n = sys_send(stream->fd, bytes, NULL, 0);
+	for (unsigned i = 0; i < count; i++)
+		all += parts[i].n;
+	ssize_t n = sys_send_parts(stream->fd, parts, count);
 	if (n == -EAGAIN)
 		n = 0;
 	if (n < 0)
 		return (int)n;
-	size_t rest = bytes.n - (size_t)n;
-	if (rest == 0)
+	size_t sent = (size_t)n;
+	if (sent == all)
 		return 0;
-	stream->out = take_memory(pool, rest, true, &stream->out_cap);
+	stream->out = take_memory(pool, all - sent, true, &stream->out_cap);
 	if (stream->out == NULL)
 		return -ENOMEM;
-	memcpy(stream->out, bytes.p + n, rest);
-	stream->out_n = (uint32_t)rest;
+	struct wr out = wr_to(stream->out, stream->out_cap);
+	for (unsigned i = 0; i < count; i++) {
+		size_t skip = sent < parts[i].n ? sent : parts[i].n;
+		wr_bytes(&out, parts[i].p + skip, parts[i].n - skip);
+		sent -= skip;
+	}
+	stream->out_n = (uint32_t)out.n;
 	stream->out_at = 0;
 	return 0;
 }

@@ -4,7 +4,8 @@
  * messages, header and body, each a big-endian length and that many bytes; so is a response.
  *
  * A stream has no memory while it is idle. What has arrived in part, and what could not be sent at once, stands
- * in mappings of its own, counted against one pool; a stream for which the pool has no room waits.
+ * in mappings of its own, counted against one pool; a stream for which the pool has no room waits. Requests may carry
+ * what is to be sealed: no byte of them is left in memory that is kept.
  */
 #ifndef TAO_STREAM_H
 #define TAO_STREAM_H
@@ -56,6 +57,9 @@ void stream_close(struct stream *stream, struct stream_pool *pool);
 enum stream_state stream_take(struct stream *stream, struct stream_pool *pool, size_t max_body,
 			      struct stream_request *request);
 void stream_done(struct stream *stream, struct stream_pool *pool);
+/* Instead of stream_done: the request is not answered yet. It is kept, counted against the pool, and stream_take gives it
+ * again; until then the caller takes no other from this stream. 0 or -ENOMEM. */
+int stream_hold(struct stream *stream, struct stream_pool *pool);
 /* Is a whole request (or an error) there without reading? */
 bool stream_has_more(const struct stream *stream);
 /* Is a part of a request there? Then its deadline runs. */
@@ -63,6 +67,8 @@ bool stream_is_half(const struct stream *stream);
 
 /* Sends bytes, keeping what the socket does not take now. 0, or -errno where the channel must end. */
 int stream_send(struct stream *stream, struct stream_pool *pool, struct span bytes);
+/* The same of bytes that stand in up to SYS_PARTS_MAX places. */
+int stream_send_parts(struct stream *stream, struct stream_pool *pool, const struct span *parts, unsigned n);
 /* Goes on sending. 1: all is sent; 0: not yet; -errno. */
 int stream_flush(struct stream *stream, struct stream_pool *pool);
 bool stream_is_sending(const struct stream *stream);

@@ -51,6 +51,9 @@ int sys_write_file(const char *path, const char *text);
 /* Messages with descriptors (SCM_RIGHTS). recv closes fds that do not fit into cap. Neither blocks. */
 ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds);
 ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
+/* Several pieces as one, without descriptors. */
+#define SYS_PARTS_MAX 4
+ssize_t sys_send_parts(int fd, const struct span *parts, unsigned n);
 ssize_t sys_send_wait(int fd, struct span bytes, const int *fds, int n_fds);
 /* The same, blocking: for workers and commands, never in PID 1's loop. */
 ssize_t sys_recv_wait(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);

@@ -19,7 +19,16 @@ int sys_socketpair(int type, int fds[2])
 	return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
 }
 
-static ssize_t transmit(int fd, struct span bytes, const int *fds, int n_fds, int flags)
+static ssize_t transmit(int fd, const struct msghdr *m, int flags)
+{
+	ssize_t r;
+	do
+		r = sendmsg(fd, m, MSG_NOSIGNAL | flags);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+static ssize_t transmit_fds(int fd, struct span bytes, const int *fds, int n_fds, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -39,11 +48,7 @@ static ssize_t transmit(int fd, struct span bytes, const int *fds, int n_fds, in
 		c->cmsg_len = (socklen_t)CMSG_LEN((size_t)n_fds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, (size_t)n_fds * sizeof(int));
 	}
-	ssize_t r;
-	do
-		r = sendmsg(fd, &m, MSG_NOSIGNAL | flags);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r;
+	return transmit(fd, &m, flags);
 }
 
 /* CMSG_NXTHDR of musl mixes signs in its arithmetic. */
@@ -57,12 +62,23 @@ static struct cmsghdr *next_header(struct msghdr *m, struct cmsghdr *c)
 
 ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
 {
-	return transmit(fd, bytes, fds, n_fds, MSG_DONTWAIT);
+	return transmit_fds(fd, bytes, fds, n_fds, MSG_DONTWAIT);
+}
+
+ssize_t sys_send_parts(int fd, const struct span *parts, unsigned n)
+{
+	struct iovec iov[SYS_PARTS_MAX];
+	struct msghdr m = { .msg_iov = iov };
+	if (n > SYS_PARTS_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < n; i++, m.msg_iovlen++)
+		iov[i] = (struct iovec){ (void *)(uintptr_t)parts[i].p, parts[i].n };
+	return transmit(fd, &m, MSG_DONTWAIT);
 }
 
 ssize_t sys_send_wait(int fd, struct span bytes, const int *fds, int n_fds)
 {
-	return transmit(fd, bytes, fds, n_fds, 0);
+	return transmit_fds(fd, bytes, fds, n_fds, 0);
 }
 
 static void take_fds(struct msghdr *m, int *fds, int cap_fds, int *n_fds)

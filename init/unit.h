@@ -46,6 +46,7 @@ struct unit {
 	bool retry;	      /* … and it is worth trying again, whatever restart says */
 	bool asking, asked;   /* its question is in the ring, with the measure worker */
 	bool waiting_memory;  /* its channel waits for room in the pool */
+	bool waiting_counter; /* … for a counter, and keeps the request in its buffer */
 	bool runnable;	      /* a whole request stands in its channel's buffer */
 	pid_t pid;	      /* main process, 0: none */
 	pid_t killer;	      /* helper that kills what is left, 0: none */

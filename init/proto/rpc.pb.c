@@ -12,7 +12,7 @@ PB_BIND(tao_RpcRequestHeader, tao_RpcRequestHeader, AUTO)
 PB_BIND(tao_RpcResponseHeader, tao_RpcResponseHeader, 2)
 
 
-PB_BIND(tao_RpcRequest, tao_RpcRequest, 2)
+PB_BIND(tao_RpcRequest, tao_RpcRequest, AUTO)
 
 
 PB_BIND(tao_RpcResponse, tao_RpcResponse, 2)

@@ -26,15 +26,13 @@ typedef struct _tao_RpcRequest {
     pb_callback_t data;
     bool has_size;
     int32_t size;
-    bool has_policy;
-    char policy[256];
+    pb_callback_t policy;
     bool has_time;
     int64_t time;
     bool has_expiration;
     int64_t expiration;
     pb_callback_t issuer;
-    bool has_label;
-    char label[256];
+    pb_callback_t label;
     bool has_counter;
     int64_t counter;
 } tao_RpcRequest;
@@ -104,7 +102,7 @@ extern "C" {
 /* Initializer values for message structs */
 #define tao_RpcRequestHeader_init_default        {"", 0}
 #define tao_RpcResponseHeader_init_default       {"", 0, false, ""}
-#define tao_RpcRequest_init_default              {{{NULL}, NULL}, false, 0, false, "", false, 0, false, 0, {{NULL}, NULL}, false, "", false, 0}
+#define tao_RpcRequest_init_default              {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_default             {{{NULL}, NULL}, false, "", false, 0}
 #define tao_InitRequest_init_default             {false, "", false, "", false, 0}
 #define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
@@ -112,7 +110,7 @@ extern "C" {
 #define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}}
 #define tao_RpcRequestHeader_init_zero           {"", 0}
 #define tao_RpcResponseHeader_init_zero          {"", 0, false, ""}
-#define tao_RpcRequest_init_zero                 {{{NULL}, NULL}, false, 0, false, "", false, 0, false, 0, {{NULL}, NULL}, false, "", false, 0}
+#define tao_RpcRequest_init_zero                 {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_zero                {{{NULL}, NULL}, false, "", false, 0}
 #define tao_InitRequest_init_zero                {false, "", false, "", false, 0}
 #define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
@@ -175,11 +173,11 @@ X(a, STATIC,   OPTIONAL, STRING,   error,             3)
 #define tao_RpcRequest_FIELDLIST(X, a) \
 X(a, CALLBACK, OPTIONAL, BYTES,    data,              1) \
 X(a, STATIC,   OPTIONAL, INT32,    size,              2) \
-X(a, STATIC,   OPTIONAL, STRING,   policy,            3) \
+X(a, CALLBACK, OPTIONAL, STRING,   policy,            3) \
 X(a, STATIC,   OPTIONAL, INT64,    time,              4) \
 X(a, STATIC,   OPTIONAL, INT64,    expiration,        5) \
 X(a, CALLBACK, OPTIONAL, BYTES,    issuer,            6) \
-X(a, STATIC,   OPTIONAL, STRING,   label,             7) \
+X(a, CALLBACK, OPTIONAL, STRING,   label,             7) \
 X(a, STATIC,   OPTIONAL, INT64,    counter,           8)
 #define tao_RpcRequest_CALLBACK pb_default_field_callback
 #define tao_RpcRequest_DEFAULT NULL
