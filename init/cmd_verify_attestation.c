@@ -79,30 +79,33 @@ static int take_trusted(struct verification *v, const char *text)
 	return status;
 }
 
-/* The value of the option at argv[*i], as --name VALUE or --name=VALUE; NULL if this is another option. */
-static const char *value_of(const char *name, int argc, char **argv, int *i)
+/* The value of the option at argv[*i], as --name VALUE or --name=VALUE; NULL if this is another option, or has none. */
+static const char *value_of(const char *name, const char *argument, char **argv, int *i)
 {
 	size_t n = strlen(name);
-	if (strncmp(argv[*i], name, n) != 0 || (argv[*i][n] != '=' && argv[*i][n] != '\0'))
+	if (strncmp(argument, name, n) != 0 || (argument[n] != '=' && argument[n] != '\0'))
 		return NULL;
-	if (argv[*i][n] == '=')
-		return argv[*i] + n + 1;
-	return *i + 1 < argc ? argv[++*i] : NULL;
+	if (argument[n] == '=')
+		return argument + n + 1;
+	/* argv ends with a NULL. */
+	if (argv[*i + 1] != NULL)
+		(*i)++;
+	return argv[*i] != argument ? argv[*i] : NULL;
 }
 
-static int take_argument(struct verification *v, int argc, char **argv, int *i)
+static int take_argument(struct verification *v, char **argv, int *i)
 {
 	const char *argument = argv[*i], *value;
 	if (strcmp(argument, "--json") == 0) {
 		v->json = true;
 		return VERIFY_EXIT_OK;
 	}
-	if ((value = value_of("--at", argc, argv, i)) != NULL)
+	if ((value = value_of("--at", argument, argv, i)) != NULL)
 		return verify_parse_time(value, &v->now)
 			       ? VERIFY_EXIT_OK
 			       : tao_complain(v->run, VERIFY_EXIT_USAGE, "not a time: %.80s (taoverify --help)",
 					      value);
-	if ((value = value_of("--trust", argc, argv, i)) != NULL)
+	if ((value = value_of("--trust", argument, argv, i)) != NULL)
 		return take_trusted(v, value);
 	if (argument[0] == '-' && argument[1] != '\0')
 		return tao_complain(v->run, VERIFY_EXIT_USAGE,
@@ -276,7 +279,7 @@ int verify_cmd_attestation(int argc, char **argv)
 	v.run = &run;
 	v.now = sys_realtime();
 	for (int i = 1; i < argc && status == VERIFY_EXIT_OK; i++)
-		status = take_argument(&v, argc, argv, &i);
+		status = take_argument(&v, argv, &i);
 	if (status == VERIFY_EXIT_OK && v.file == NULL)
 		status = tao_complain(&run, VERIFY_EXIT_USAGE,
 				      "which file? (- for standard input; taoverify --help)");
