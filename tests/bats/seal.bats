@@ -230,6 +230,13 @@ args=', "measure": { "args": true }'
 	grep -qx "one pseal refused: policy not supported for Seal: bogus" <<<"$said"
 }
 
+@test "data too large: what could not come back to be opened is not sealed" {
+	head -c 1048000 /dev/zero | od -An -v -tx1 | tr -d ' \n' >"$work/text"
+	chmod 644 "$work/text"
+	boot one sealfile any "$work/text"
+	grep -q "^one sealfile refused: data too large: " <<<"$said"
+}
+
 # ---- raw requests: texts of errors ----
 
 hex() # TEXT
