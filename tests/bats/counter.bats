@@ -48,7 +48,6 @@ last() # WORD: the number behind the last whole line that begins with it
 	# And after a restart of the host.
 	mv "$work/log" "$work/log.first"
 	manifest "\"count\": { \"exec\": [\"$work/sh\", \"-c\", \"echo found \$($tools/tao counter c)\"], \"type\": \"oneshot\", \"essential\": true }"
-	sed -i 's/\$(/\\\\$(/' "$work/manifest.json"
 	run_host
 	cat "$work/log"
 	[ "$(last found)" -ge "$here" ]

@@ -23,8 +23,20 @@ qemu_setup()
 
 qemu_teardown()
 {
+	cut_power 2>/dev/null
+}
+
+# Ends the machine at once; the disk and the TPM's state stay as they are.
+cut_power()
+{
 	local pid
-	for pid in $qemu $swtpm; do kill -KILL "$pid" 2>/dev/null || true; done
+	# QEMU is a child of timeout's.
+	[ -z "$qemu" ] || pkill -KILL -P "$qemu" || true
+	for pid in $qemu $swtpm; do
+		kill -KILL "$pid" || true
+		wait "$pid" || true
+	done
+	qemu='' swtpm=''
 }
 
 # Makes $work/image from a manifest's text; more files as FILE=PATH.

@@ -35,17 +35,13 @@ teardown()
 		found=$(sed -n 's/^found \([0-9]*\).*/\1/p' "$work/console")
 		echo "cut $i: acknowledged $last, found $found"
 		[ "$found" -ge "$last" ]
-		here=$(sed -n 's/.*this host is \(key([^ ]*\).*/\1/p' "$work/console")
+		here=$(sed -n 's/.*this host is \(key([^ \r]*\).*/\1/p' "$work/console")
 		[ -n "$here" ] && [ "$here" = "${name:-$here}" ]
 		name=$here
 		# The first cut comes in the first seconds of the key file's life.
 		[ "$i" = 0 ] || console_says "acknowledged "
 		sleep "0.$((RANDOM % 10))"
-		kill -KILL "$qemu"
-		wait "$qemu" || true
-		kill -KILL "$swtpm"
-		wait "$swtpm" || true
-		qemu='' swtpm=''
+		cut_power
 		run ! grep -q refused "$work/console"
 		# A line that was cut short says nothing.
 		acknowledged=$(sed -n 's/^acknowledged \([0-9]*\).$/\1/p' "$work/console" | tail -n 1)
