@@ -107,7 +107,7 @@ static const struct {
 	{ "taoctl", cmd_taoctl },
 	{ "tao", cmd_tao },
 	{ "taoverify", not_yet },
-	{ "taopolicy", not_yet },
+	{ "taopolicy", cmd_taopolicy },
 };
 
 int main(int argc, char **argv)

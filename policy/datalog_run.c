@@ -176,8 +176,20 @@ static void answer(struct datalog *d, const struct frame *f)
 
 /* ---- choosing a condition ---- */
 
-/* What it costs to meet it now; the least is taken, of equals the first. */
-enum cost { FOR_NOTHING, BY_LOOKING_UP, BY_MAKING, BY_ASKING, BY_NOT, BY_SOME, BY_ALL, NEVER };
+/* What it costs to meet it now; the least is taken, of equals the first. What rules give comes after what is stored:
+ * it may be without end. */
+enum cost {
+	FOR_NOTHING,
+	BY_LOOKING_UP,
+	BY_MAKING,
+	BY_ASKING,
+	BY_NOT,
+	BY_SOME,
+	BY_SOME_RULES,
+	BY_ALL,
+	BY_ALL_RULES,
+	NEVER
+};
 
 static enum cost cost_of(const struct frame *f, const struct literal *l)
 {
@@ -192,7 +204,9 @@ static enum cost cost_of(const struct frame *f, const struct literal *l)
 		known += value_of(f, &l->arg[i]) != NULL;
 	if (known == pred->arity)
 		return pred->rules == NULL ? BY_LOOKING_UP : l->negated ? BY_NOT : BY_ASKING;
-	return l->negated ? NEVER : known > 0 ? BY_SOME : BY_ALL;
+	if (l->negated)
+		return NEVER;
+	return (known > 0 ? BY_SOME : BY_ALL) + (pred->rules != NULL);
 }
 
 static unsigned choose(const struct frame *f, enum cost *least)
