@@ -11,6 +11,7 @@ int cmd_selftest(int argc, char **argv);
 int cmd_taoctl(int argc, char **argv);
 int cmd_tao(int argc, char **argv);
 int cmd_taoverify(int argc, char **argv);
+int cmd_taopolicy(int argc, char **argv);
 
 /* Our version and each library's, a line each. */
 const char *version_text(void);

@@ -184,18 +184,6 @@ static void start_workers(struct env *env)
 	start_or_retry(env, env->mounted ? WORKER_ROOT : WORKER_MOUNT);
 }
 
-static int make_guard(struct env *env)
-{
-	struct why why = { "" };
-	env->guard.class = env->manifest.host.guard;
-	if (env->guard.class == NULL || env->guard.class->load == NULL)
-		return 0;
-	int r = env->guard.class->load(&env->guard, span_of(NULL, 0), &why);
-	if (r < 0)
-		log_error("guard %s: %s", env->guard.class->name, why.rule);
-	return r;
-}
-
 int environment_open(struct env *env)
 {
 	bool locked = false;
@@ -222,8 +210,7 @@ int environment_open(struct env *env)
 	if (!locked)
 		log_warning("the host's keys may be swapped out: RLIMIT_MEMLOCK is too low to lock them");
 	/* The domain, the factories with their channels, the admin channels, and last the parent: the root. */
-	if (env->have_manifest && make_guard(env) < 0)
-		return problem(env, EXIT_MANIFEST, "the guard could not be loaded");
+	env->guard.class = env->manifest.host.guard;
 	cgroup_find(env);
 	admin_open(env);
 	if (env->rescue)

@@ -102,13 +102,6 @@ static int taoinit(int argc, char **argv)
 	return run(manifest);
 }
 
-static int not_yet(int argc, char **argv)
-{
-	(void)argc;
-	fprintf(stderr, "%s: this version has nothing to do under this name yet\n", argv[0]);
-	return 69; /* EX_UNAVAILABLE */
-}
-
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
@@ -116,7 +109,7 @@ static const struct {
 	{ "taoctl", cmd_taoctl },
 	{ "tao", cmd_tao },
 	{ "taoverify", cmd_taoverify },
-	{ "taopolicy", not_yet },
+	{ "taopolicy", cmd_taopolicy },
 };
 
 int main(int argc, char **argv)

@@ -15,4 +15,4 @@ static int allow_identity(const struct guard *guard, struct wr *subprin)
 	return guard_write_trivial(subprin, "Liberal");
 }
 
-const struct guard_class guard_allow = { "allow", NULL, allow_decide, allow_identity };
+const struct guard_class guard_allow = { "allow", NULL, allow_decide, allow_identity, NULL, NULL };

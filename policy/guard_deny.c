@@ -15,4 +15,4 @@ static int deny_identity(const struct guard *guard, struct wr *subprin)
 	return guard_write_trivial(subprin, "Conservative");
 }
 
-const struct guard_class guard_deny = { "deny", NULL, deny_decide, deny_identity };
+const struct guard_class guard_deny = { "deny", NULL, deny_decide, deny_identity, NULL, NULL };

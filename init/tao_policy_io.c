@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the subcommands of taopolicy share: files in and out, a policy loaded.
+ */
+#include "tao_policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int policy_read_file(const struct policy_run *run, const char *name, size_t most, struct span *bytes)
+{
+	FILE *stream = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
+	uint8_t *p = calloc(1, most + 1);
+	*bytes = span_of(p, 0);
+	if (stream == NULL || p == NULL) {
+		int status = policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(errno));
+		if (stream != NULL && stream != stdin)
+			(void)fclose(stream);
+		return status;
+	}
+	bytes->n = fread(p, 1, most + 1, stream);
+	int failed = ferror(stream) ? errno : 0;
+	if (stream != stdin)
+		(void)fclose(stream);
+	if (failed != 0)
+		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(failed));
+	if (bytes->n > most)
+		return policy_complain(run, POLICY_EXIT_IO, "%s: longer than %zu bytes", name, most);
+	return POLICY_EXIT_OK;
+}
+
+void policy_free(struct span *bytes)
+{
+	free((void *)(uintptr_t)bytes->p);
+	bytes->p = NULL;
+}
+
+int policy_finish(const struct policy_run *run, int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	return policy_complain(run, POLICY_EXIT_IO, "standard output: %s", strerror(errno));
+}
+
+void policy_print_hex(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)printf("%02x", p[i]);
+}
+
+int policy_load_file(const struct policy_run *run, const char *name, struct policy_loaded *loaded)
+{
+	struct why why = { "" };
+	char class_name[16] = "";
+	memset(loaded, 0, sizeof *loaded);
+	int status = policy_read_file(run, name, POLICY_FILE_MAX, &loaded->text);
+	if (status != POLICY_EXIT_OK)
+		return status;
+	int r = policy_file_parse(loaded->text, &loaded->file, &why);
+	if (r == ERR_NONE) {
+		size_t room = guard_memory(loaded->file.policy.rules.n);
+		memcpy(class_name, loaded->file.guard.p, loaded->file.guard.n);
+		loaded->guard.class = guard_find(class_name);
+		loaded->memory = malloc(room);
+		if (loaded->memory == NULL)
+			return policy_complain(run, POLICY_EXIT_IO, "out of memory");
+		r = guard_load(&loaded->guard, &loaded->file.policy, span_of(loaded->memory, room), &why);
+	}
+	return r < 0 ? policy_complain(run, POLICY_EXIT_NO, "%s: %s", name, why.rule) : POLICY_EXIT_OK;
+}
+
+void policy_unload(struct policy_loaded *loaded)
+{
+	policy_free(&loaded->text);
+	free(loaded->memory);
+	loaded->memory = NULL;
+}
