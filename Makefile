@@ -146,12 +146,16 @@ packages:
 ## deps: the libraries, for the program and for the tests
 deps: $(DEPS)/musl/.done $(DEPS)/asan/.done
 
-## install: to $(DESTDIR)$(PREFIX)
-install: all
+## install: program, links, manuals, libraries with their headers, to $(DESTDIR)$(PREFIX)
+install: all $(O)/libtao.a
 	install -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 0755 $(O)/taoinit '$(DESTDIR)$(SBINDIR)/taoinit'
 	install -m 0644 $(O)/libtaoverify.a '$(DESTDIR)$(LIBDIR)/libtaoverify.a'
 	install -m 0644 client/taoverify.h '$(DESTDIR)$(INCLUDEDIR)/taoverify.h'
+	install -m 0644 $(O)/libtao.a '$(DESTDIR)$(LIBDIR)/libtao.a'
+	install -m 0644 client/tao.h '$(DESTDIR)$(INCLUDEDIR)/tao.h'
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig'
+	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(shell cat VERSION),' client/tao.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/tao.pc'
 	for name in $(LINKS); do ln -sf '$(SBINDIR)/taoinit' "$(DESTDIR)$(BINDIR)/$$name" || exit; done
 	for page in $(MAN); do \
 		install -D -m 0644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; done
@@ -231,6 +235,13 @@ $(O)/taoinit: $(O)/taoinit.debug deps/assert-static
 
 $(addprefix $(O)/,$(LINKS)): $(O)/taoinit
 	@ln -sf taoinit $@
+
+# The client library for programs of the system's own C library; they may as well take the two files.
+$(O)/libtao.a: client/tao.c client/tao.h
+	@mkdir -p $(O)/obj-client
+	@gcc -std=c11 -Os -fPIC -fstack-protector-strong -c client/tao.c -o $(O)/obj-client/tao.o
+	@rm -f $@
+	@ar rcsD $@ $(O)/obj-client/tao.o
 
 # The same without --gc-sections: with it, a table row whose handler does not exist would go unnoticed.
 nogc: $(O)/taoinit.nogc

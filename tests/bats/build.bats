@@ -90,13 +90,19 @@ copy_tree() # TO
 	run -1 "$make" -q all
 }
 
-@test "make install puts program, links and manuals under DESTDIR" {
+@test "make install puts program, links, manuals and libraries under DESTDIR" {
 	run -0 "$make" -s install DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/usr O="$O"
 	cmp "$O/taoinit" "$BATS_TEST_TMPDIR/dest/usr/sbin/taoinit"
 	[ "$(readlink "$BATS_TEST_TMPDIR/dest/usr/bin/taoctl")" = /usr/sbin/taoinit ]
 	for page in docs/*.[1-8]; do
 		[ ! -e "$page" ] || [ -s "$BATS_TEST_TMPDIR/dest/usr/share/man/man${page##*.}/${page##*/}" ]
 	done
+	# A program built against what was installed, as pkg-config says.
+	export PKG_CONFIG_PATH=$BATS_TEST_TMPDIR/dest/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$BATS_TEST_TMPDIR/dest
+	# shellcheck disable=SC2046 # flags
+	gcc -o "$BATS_TEST_TMPDIR/name" client/examples/name.c $(PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 pkg-config --cflags --libs tao)
+	run -1 env -u TAO_CHANNEL_FD "$BATS_TEST_TMPDIR/name"
+	[[ $output == *"no channel"* ]]
 }
 
 @test "make help lists each target with a line" {
