@@ -73,7 +73,7 @@ size_t guard_memory(size_t n);
  * never that of the old one, which is the caller's again after success. memory: aligned to 16 bytes; it is written
  * by each decision, and what it held before does not matter. */
 int guard_load(struct guard *guard, const struct guard_policy *policy, struct span memory, struct why *why);
-/* DENY where there is no class. Takes 20 ms at most (DATALOG_STEPS); not reentrant for one state. */
+/* DENY where there is no class. For how long at most: DATALOG_STEPS. Not reentrant for one state. */
 enum verdict guard_decide(const struct guard *guard, const struct ask *ask, struct why *why);
 /* See guard_class. */
 void guard_explain(const struct guard *guard, const struct why *why, struct wr *text);
