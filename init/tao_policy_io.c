@@ -9,26 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-int policy_read_file(const struct policy_run *run, const char *name, size_t most, struct span *bytes)
+static int read_stream(const struct policy_run *run, FILE *stream, const char *name, size_t most,
+		       struct span *bytes)
 {
-	FILE *stream = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
 	uint8_t *p = calloc(1, most + 1);
 	*bytes = span_of(p, 0);
-	if (stream == NULL || p == NULL) {
-		int status = policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(errno));
-		if (stream != NULL && stream != stdin)
-			(void)fclose(stream);
-		return status;
-	}
+	if (p == NULL)
+		return policy_complain(run, POLICY_EXIT_IO, "out of memory");
 	bytes->n = fread(p, 1, most + 1, stream);
-	int failed = ferror(stream) ? errno : 0;
-	if (stream != stdin)
-		(void)fclose(stream);
-	if (failed != 0)
-		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(failed));
+	if (ferror(stream))
+		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(errno));
 	if (bytes->n > most)
 		return policy_complain(run, POLICY_EXIT_IO, "%s: longer than %zu bytes", name, most);
 	return POLICY_EXIT_OK;
+}
+
+int policy_read_file(const struct policy_run *run, const char *name, size_t most, struct span *bytes)
+{
+	*bytes = span_of(NULL, 0);
+	if (strcmp(name, "-") == 0)
+		return read_stream(run, stdin, "standard input", most, bytes);
+	FILE *stream = fopen(name, "rb");
+	if (stream == NULL)
+		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(errno));
+	int status = read_stream(run, stream, name, most, bytes);
+	(void)fclose(stream);
+	return status;
 }
 
 void policy_free(struct span *bytes)

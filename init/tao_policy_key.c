@@ -125,18 +125,23 @@ static int read_key(const struct policy_run *run, struct policy_key *key)
 	return status;
 }
 
+static bool write_parts(FILE *out, struct span body, struct span signature)
+{
+	return fwrite(body.p, 1, body.n, out) == body.n && fwrite(signature.p, 1, signature.n, out) == signature.n;
+}
+
 static int write_out(const struct policy_run *run, struct span body, struct span signature)
 {
-	FILE *out = run->output != NULL ? fopen(run->output, "wb") : stdout;
-	if (out == NULL)
-		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", run->output, strerror(errno));
-	bool good = fwrite(body.p, 1, body.n, out) == body.n &&
-		    fwrite(signature.p, 1, signature.n, out) == signature.n && fflush(out) == 0;
-	if (run->output != NULL)
+	if (run->output == NULL) {
+		(void)write_parts(stdout, body, signature);
+		return POLICY_EXIT_OK; /* policy_finish looks */
+	}
+	FILE *out = fopen(run->output, "wb");
+	bool good = out != NULL && write_parts(out, body, signature);
+	if (out != NULL)
 		good = fclose(out) == 0 && good;
 	return good ? POLICY_EXIT_OK
-		    : policy_complain(run, POLICY_EXIT_IO, "%s: %s",
-				      run->output != NULL ? run->output : "standard output", strerror(errno));
+		    : policy_complain(run, POLICY_EXIT_IO, "%s: %s", run->output, strerror(errno));
 }
 
 int policy_cmd_sign(const struct policy_run *run)

@@ -50,7 +50,7 @@ static unsigned days_of(uint64_t year, unsigned month)
 
 bool policy_read_time(struct span text, int64_t *seconds)
 {
-	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+	static const uint8_t form[] = "dddd-dd-ddTdd:dd:ddZ";
 	unsigned field[6] = { 0 }, at = 0;
 	if (text.n != sizeof form - 1)
 		return false;

@@ -79,9 +79,9 @@ fails() # STATUS TEXT ARGUMENT…
 
 @test "what is signed is accepted, with the key by file or by hash, and by openssl too" {
 	"$taopolicy" sign --key "$work/key" --output "$work/signed" "$work/policy"
-	run -0 "$taopolicy" check $at --key "$work/key" "$work/signed"
+	run -0 "$taopolicy" check "$at" --key "$work/key" "$work/signed"
 	[ -z "$output" ]
-	"$taopolicy" check $at --key "$(cat "$work/hash")" "$work/signed"
+	"$taopolicy" check "$at" --key "$(cat "$work/hash")" "$work/signed"
 	# ContextualizedData{ context, data } of the bytes above "signed-by", as anybody may compute it.
 	python3 - "$work" <<-'END'
 		import sys
@@ -111,20 +111,20 @@ fails() # STATUS TEXT ARGUMENT…
 	fails 2 "is encrypted" sign --key "$work/sealed" "$work/policy"
 	fails 1 "wrong passphrase" sign --key "$work/sealed" --passphrase-file "$work/other" "$work/policy"
 	"$taopolicy" sign --key "$work/sealed" --passphrase-file "$work/pass" "$work/policy" >"$work/signed"
-	"$taopolicy" check $at --key "$work/sealed" "$work/signed"
-	fails 1 "signed by another key" check $at --key "$work/key" "$work/signed"
+	"$taopolicy" check "$at" --key "$work/sealed" "$work/signed"
+	fails 1 "signed by another key" check "$at" --key "$work/key" "$work/signed"
 }
 
 @test "check tells what is wrong" {
 	"$taopolicy" sign --key "$work/key" "$work/policy" >"$work/signed"
-	fails 1 "line 14: there is no signature" check $at "$work/policy"
+	fails 1 "line 14: there is no signature" check "$at" "$work/policy"
 	"$taopolicy" check --unsigned "$work/policy"
 	fails 1 "not valid any more" check --at 2027-01-01T00:00:00Z "$work/signed"
 	fails 1 "not valid yet" check --at 2025-12-31T23:59:59Z "$work/signed"
-	fails 1 "an older version" check $at --least 4 "$work/signed"
-	"$taopolicy" check $at --least 3 "$work/signed"
+	fails 1 "an older version" check "$at" --least 4 "$work/signed"
+	"$taopolicy" check "$at" --least 3 "$work/signed"
 	sed 's/\[01\]/[02]/' "$work/signed" >"$work/changed"
-	fails 1 "line 15: the signature does not verify" check $at "$work/changed"
+	fails 1 "line 15: the signature does not verify" check "$at" "$work/changed"
 	echo "forall X: A(X) or B(X) implies C(X)" >>"$work/policy"
 	fails 1 "line 14: or stands in a condition" check --unsigned "$work/policy"
 	fails 1 "line 14: or stands in a condition" sign --key "$work/key" "$work/policy"
@@ -182,7 +182,7 @@ fails() # STATUS TEXT ARGUMENT…
 		    implies TrustedHost(S))
 	END
 	P='key([70]).Program([02])'
-	for i in {1..40}; do P="$P.Program([02])"; done
+	for _ in {1..40}; do P="$P.Program([02])"; done
 	echo "Authorized($P, \"Execute\")" >"$work/questions"
 	run --separate-stderr -1 "$taopolicy" diff "$work/policy" "$work/new" "$work/questions"
 	[[ $stderr == *"not all that it allows can be listed"* ]]

@@ -191,7 +191,7 @@ TEST(long_chains_and_many_layers)
 	d = load(big);
 	CHECK(d != NULL && help_query(d, "P1(1)") == DATALOG_YES && help_query(d, "P2(1)") == DATALOG_NO &&
 	      help_query(d, "P15(1)") == DATALOG_YES);
-	add("forall X: Q(X) and not P%u(X) implies P%u(X)\n", 15, 16);
+	add("forall X: Q(X) and not P%u(X) implies P%u(X)\n", 15U, 16U);
 	CHECK(refused(big, "16 layers"));
 }
 
