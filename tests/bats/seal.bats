@@ -288,7 +288,7 @@ plaintext_stays_nowhere() # BYTES
 {
 	local size=$1
 	[ "$(id -u)" -eq 0 ] || skip "reads another process's memory"
-	head -c $size /dev/urandom >"$work/plain"
+	head -c "$size" /dev/urandom | base64 -w 0 >"$work/plain"
 	od -An -v -tx1 "$work/plain" | tr -d ' \n' >"$work/plain.hex"
 	chmod 644 "$work/plain.hex"
 	: >"$work/blob"
