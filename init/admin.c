@@ -115,7 +115,7 @@ static void fill_status(const struct env *env, uint16_t u, tao_ServiceStatus *st
 	status->essential = s->essential;
 	status->has_uid = true;
 	status->uid = (int32_t)s->uid;
-	if (unit->reason != NULL && unit->state != UNIT_UP && unit->state != UNIT_DONE) {
+	if (unit->reason != NULL && (unit->status_said || (unit->state != UNIT_UP && unit->state != UNIT_DONE))) {
 		status->has_reason = true;
 		snprintf(status->reason, sizeof status->reason, "%s", unit->reason);
 	}

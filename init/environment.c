@@ -118,6 +118,7 @@ static int make_units(struct env *env)
 	    !env->scratch || !env->answer || !env->data)
 		return -ENOMEM;
 	for (size_t u = 0; u < n; u++) {
+		env->units[u].notify = env->units[u].ready = -1;
 		env->units[u].exec_error = env->units[u].cgroup_events = env->units[u].channel.fd = -1;
 		env->units[u].since = sys_now();
 	}
@@ -247,13 +248,32 @@ static void mounts_answered(struct env *env)
 
 /* ---- the root is open ---- */
 
+/* All but those that wait for somebody's failure, unless others need them. */
+static void want_at_boot(struct env *env)
+{
+	const struct manifest *m = &env->manifest;
+	bool more = true;
+	for (uint16_t u = 0; u < m->n_services; u++)
+		env->units[u].wanted = env->units[u].at_boot = !m->services[u].on_call;
+	while (more) {
+		more = false;
+		for (uint16_t u = 0; u < m->n_services; u++)
+			for (uint16_t i = 0;
+			     env->units[u].wanted && i < m->services[u].n_requires + m->services[u].n_wants; i++) {
+				struct unit *other = &env->units[m->services[u].requires[i]];
+				more = more || !other->wanted;
+				other->wanted = other->at_boot = true;
+			}
+	}
+}
+
 static void boot(struct env *env)
 {
 	env->booted = true;
+	want_at_boot(env);
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		env->units[u].wanted = env->units[u].at_boot = true;
-	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		unit_event(env, u, ON_START);
+		if (env->units[u].wanted)
+			unit_event(env, u, ON_START);
 }
 
 static int make_names(struct env *env)
@@ -438,6 +458,12 @@ static void dispatch(struct env *env, const struct loop_event *e)
 	case SOURCE_EXEC:
 		launch_exec_event(env, (uint16_t)e->index);
 		break;
+	case SOURCE_READY:
+		notify_ready_event(env, (uint16_t)e->index);
+		break;
+	case SOURCE_NOTIFY:
+		notify_event(env, (uint16_t)e->index);
+		break;
 	case SOURCE_CGROUP:
 		if (reaper_is_empty(env, (uint16_t)e->index))
 			unit_event(env, (uint16_t)e->index, ON_EMPTY);
@@ -503,6 +529,7 @@ int environment_run(struct env *env)
 		if (env->workers[w].pid > 0)
 			sys_kill(env->workers[w].pid, SIGKILL);
 	cgroup_close(env);
+	notify_close_all(env);
 	int left = core_ready(env->core) ? core_wipe(env->core) : 0;
 	if (left != 0)
 		log_error("the Tao counts %d programs that were not said to have ended", left);

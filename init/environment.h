@@ -27,6 +27,8 @@ enum source {
 	SOURCE_SIGNAL,
 	SOURCE_WORKER,
 	SOURCE_EXEC,
+	SOURCE_READY,
+	SOURCE_NOTIFY,
 	SOURCE_CGROUP,
 	SOURCE_CHANNEL,
 	SOURCE_LISTENER,
@@ -48,8 +50,9 @@ enum worker_kind { WORKER_MOUNT, WORKER_ROOT, WORKER_MEASURE, WORKERS };
 
 /* Room for what one start needs while it is made. */
 struct launch_scratch {
-	char *env[LAUNCH_ENV_MAX + 6];
+	char *env[LAUNCH_ENV_MAX + 9];
 	char service[SERVICE_NAME_MAX + 16];
+	char notify[128], watchdog[48];
 	uint8_t name[LAUNCH_NAME_MAX];				   /* of the launch or end being worked on */
 	uint8_t program[LAUNCH_NAME_MAX], joined[LAUNCH_NAME_MAX]; /* launch_name's own */
 };
@@ -134,6 +137,7 @@ struct env {
 	uint8_t *reach_seen;
 	struct launch_scratch *scratch;
 	uint64_t launches;
+	int64_t extension; /* of ON_EXTENDED: how much, ns */
 	uint32_t runnable_n, waiting_memory_n;
 
 	/* cgroups: path of the directory below which each service gets its own, or "". */
@@ -200,6 +204,16 @@ void reaper_kill_all(struct env *env, uint16_t u);
 /* Is anything left that we can know of? */
 bool reaper_is_empty(struct env *env, uint16_t u);
 void reaper_signal(struct env *env);
+
+/* What a service says of itself (notify.c). open: before its start; *ready_end is the child's end of the pipe of
+ * $TAO_READY_FD, the caller's to close, or -1. */
+int notify_open(struct env *env, uint16_t u, int *ready_end);
+void notify_path(const struct env *env, uint16_t u, char *path, size_t cap);
+bool notify_wanted(const struct service *service); /* has it a socket to notify on? */
+void notify_event(struct env *env, uint16_t u);
+void notify_ready_event(struct env *env, uint16_t u);
+void notify_close(struct env *env, uint16_t u);
+void notify_close_all(struct env *env); /* at the end: the directory */
 
 void channel_open(struct env *env, uint16_t u, int fd);
 void channel_close(struct env *env, uint16_t u);

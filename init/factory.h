@@ -32,6 +32,7 @@ struct start_plan {
 	const struct service *service;
 	const struct measured *measured;
 	int channel;	  /* the child's end; becomes fd 3 */
+	int ready;	  /* the child's end of the pipe of $TAO_READY_FD, which becomes fd 4, or -1 */
 	int in, out, err; /* what becomes fds 0, 1, 2; -1: /dev/null for in, taoinit's own for out and err */
 	int cgroup;	  /* fd of the service's cgroup directory, or -1 */
 	char *const *env; /* complete */

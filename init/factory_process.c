@@ -13,13 +13,14 @@
 #include "sys_child.h"
 
 #define FD_CHANNEL 3
+#define FD_READY 4
 
-/* The child's descriptors, at numbers that the final ones, 0 to 3, cannot hit; close-on-exec. -1 is none. */
+/* The child's descriptors, at numbers that the final ones, 0 to 4, cannot hit; close-on-exec. -1 is none. */
 struct child {
 	const struct start_plan *plan;
 	const struct service *service;
 	int pipe; /* to say what failed */
-	int channel, in, out, err;
+	int channel, ready, in, out, err;
 	int files;   /* mount of the measured copies */
 	int program; /* what to execute */
 	int rules;   /* of its Landlock domain */
@@ -55,6 +56,7 @@ static void take_descriptors(struct child *c)
 	const struct start_plan *plan = c->plan;
 	c->pipe = high(c, c->pipe);
 	c->channel = high(c, plan->channel);
+	c->ready = high(c, plan->ready);
 	c->in = high(c, plan->in);
 	c->out = high(c, plan->out);
 	c->err = high(c, plan->err);
@@ -92,7 +94,9 @@ static void set_descriptors(struct child *c)
 	else
 		sys_close(FD_CHANNEL);
 	/* Whatever else is open, and whether it was meant for children or not. */
-	must(c, "descriptors", sys_close_on_exec_from(FD_CHANNEL + 1));
+	if (c->ready >= 0)
+		must(c, "the ready pipe", sys_dup2(c->ready, FD_READY));
+	must(c, "descriptors", sys_close_on_exec_from(c->ready >= 0 ? FD_READY + 1 : FD_CHANNEL + 1));
 }
 
 /* ---- measured files ---- */

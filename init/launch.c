@@ -214,8 +214,10 @@ void launch_reply(struct env *env)
 /* ---- starting ---- */
 
 /* Pointers and added strings of one child's environment; valid until the next start. */
-static char *const *make_environment(const struct service *s, struct launch_scratch *scratch)
+static char *const *make_environment(const struct env *env, uint16_t u)
 {
+	const struct service *s = service_of(env, u);
+	struct launch_scratch *scratch = env->scratch;
 	int n = 0;
 	bool has_path = false;
 	for (int i = 0; i < s->n_env; i++) {
@@ -232,6 +234,18 @@ static char *const *make_environment(const struct service *s, struct launch_scra
 	scratch->env[n++] = (char *)(uintptr_t) "TAO_CHANNEL_FD=3";
 	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_CHANNEL_TYPE=pipe";
 	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_SPEC=tao::RPC+tao::FDMessageChannel(3, 3)";
+	if (notify_wanted(s)) {
+		memcpy(scratch->notify, "NOTIFY_SOCKET=", 14);
+		notify_path(env, u, scratch->notify + 14, sizeof scratch->notify - 14);
+		scratch->env[n++] = scratch->notify;
+	}
+	if (s->watchdog > 0) {
+		snprintf(scratch->watchdog, sizeof scratch->watchdog, "WATCHDOG_USEC=%lld",
+			 (long long)(s->watchdog / 1000));
+		scratch->env[n++] = scratch->watchdog;
+	}
+	if (s->ready == READY_FD)
+		scratch->env[n++] = (char *)(uintptr_t) "TAO_READY_FD=4";
 	scratch->env[n] = NULL;
 	return scratch->env;
 }
@@ -288,18 +302,24 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		.in = -1,
 		.out = -1,
 		.err = -1,
-		.env = make_environment(s, env->scratch),
+		.env = make_environment(env, u),
 	};
 	if (plan.env == NULL) {
 		unit_say(unit, "more than %d variables in env", LAUNCH_ENV_MAX);
 		return -E2BIG;
 	}
+	int r = notify_open(env, u, &plan.ready);
+	if (r < 0)
+		return r;
 	plan.cgroup = cgroup_make(env, u);
-	int r = s->factory->start(&plan, &started);
+	r = s->factory->start(&plan, &started);
+	if (plan.ready >= 0)
+		sys_close(plan.ready);
 	if (plan.cgroup >= 0)
 		sys_close(plan.cgroup);
 	if (r < 0) {
 		unit_say(unit, "cannot start a process: %s", strerror(-r));
+		notify_close(env, u);
 		launch_forget(env, u);
 		return r;
 	}
@@ -389,6 +409,7 @@ void launch_ended(struct env *env, uint16_t u)
 		unit->exec_error = -1;
 	}
 	channel_close(env, u);
+	notify_close(env, u);
 	unit->pid = 0;
 	if (unit->added) {
 		struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);

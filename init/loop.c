@@ -104,6 +104,11 @@ void loop_timer(struct loop *loop, uint32_t timer, int64_t when)
 	rise(loop, loop->heap_n++, timer);
 }
 
+int64_t loop_when(const struct loop *loop, uint32_t timer)
+{
+	return loop->at[timer] != 0 ? loop->when[timer] : 0;
+}
+
 bool loop_is_set(const struct loop *loop, uint32_t timer)
 {
 	return loop->at[timer] != 0;

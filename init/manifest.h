@@ -28,6 +28,8 @@
 
 enum service_type { SERVICE_DAEMON, SERVICE_ONESHOT };
 enum restart_when { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum ready_when { READY_EXEC, READY_NOTIFY, READY_FD, READY_EXIT };
+enum failure_action { FAILURE_NOTHING, FAILURE_REBOOT, FAILURE_POWEROFF };
 enum channel_error { CHANNEL_ERROR_KEEP, CHANNEL_ERROR_RESTART };
 
 struct service_limit {
@@ -55,9 +57,16 @@ struct service {
 	int n_groups;
 	bool own_uid; /* nobody else has this uid */
 	enum service_type type;
-	const uint16_t *after; /* indexes of services; includes those of requires, as DESIGN section 8 says */
-	const uint16_t *requires;
-	uint16_t n_after, n_requires;
+	const uint16_t *after;	  /* indexes of services; includes those of requires and wants */
+	const uint16_t *requires; /* and, behind them, n_wants that are only wanted */
+	uint16_t n_after, n_requires, n_wants;
+	enum ready_when ready;
+	int64_t start_timeout;	  /* ns, 0: none; default 60 s, for oneshots none */
+	int64_t watchdog;	  /* ns, 0: none */
+	const char *failure_name; /* on_failure.start, as written, or NULL */
+	uint16_t failure_start;	  /* 1 + its index, 0: none */
+	enum failure_action failure_action;
+	bool on_call;			     /* some on_failure names it: not started at boot */
 	enum restart_when restart;	     /* default: on-failure for daemons, never for oneshots */
 	int64_t restart_delay;		     /* ns; default 100 ms */
 	uint32_t max_restarts;		     /* 0: never give up */
@@ -98,6 +107,7 @@ struct host {
 	const struct guard_class *guard;
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
 	int n_admin;
+	const char *runtime;  /* default /run/tao */
 	const char *hostname; /* NULL: leave as it is */
 	const struct mount_entry *mounts;
 	int n_mounts;

@@ -152,6 +152,11 @@ int sys_fstat(int fd, struct stat *st)
 	return result(fstat(fd, st));
 }
 
+int sys_chown(const char *path, uid_t uid, gid_t gid)
+{
+	return result(lchown(path, uid, gid));
+}
+
 int sys_chmod(const char *path, mode_t mode)
 {
 	return result(chmod(path, mode));

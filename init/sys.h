@@ -41,6 +41,7 @@ int sys_unlink(const char *path);
 int sys_stat(const char *path, struct stat *st);
 int sys_fstat(int fd, struct stat *st);
 int sys_chmod(const char *path, mode_t mode);
+int sys_chown(const char *path, uid_t uid, gid_t gid); /* of a link, the link itself */
 int sys_chdir(const char *path);
 ssize_t sys_readlink(const char *path, char *p, size_t cap); /* NUL-terminated */
 mode_t sys_umask(mode_t mask);
@@ -58,6 +59,7 @@ ssize_t sys_send_wait(int fd, struct span bytes, const int *fds, int n_fds);
 /* The same, blocking: for workers and commands, never in PID 1's loop. */
 ssize_t sys_recv_wait(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
 int sys_listen_unix(const char *path, mode_t mode);
+int sys_bind_datagram(const char *path, mode_t mode); /* non-blocking */
 int sys_connect_unix(const char *path);
 int sys_accept(int fd);
 int sys_peer(int fd, struct ucred *who);

@@ -61,6 +61,12 @@ void loop_cancel(struct loop *loop, uint32_t timer)
 		world.timer[timer] = 0;
 }
 
+int64_t loop_when(const struct loop *loop, uint32_t timer)
+{
+	(void)loop;
+	return world.timer[timer];
+}
+
 void launch_ask(struct env *e, uint16_t u)
 {
 	world.asked[u] = true;
