@@ -140,11 +140,12 @@ notifier() # NAME WORDS [JSON]
 @test "on_failure starts another service, which is not started at boot" {
 	services "\"a\": { \"exec\": [\"$tools/probe\", \"exit\", \"1\"], \"restart\": \"never\", \"after\": [\"go\"], \"on_failure\": { \"start\": \"h\" } },
 		\"h\": { \"exec\": [\"$tools/probe\", \"wait\"] },
-		\"go\": { \"exec\": [\"$tools/probe\", \"notify\", \"+1000\", \"exit\"], \"type\": \"oneshot\" }"
+		\"go\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"type\": \"oneshot\" }"
 	start_host
-	[ "$(state_of h)" = down ]
 	eventually '[ "$(state_of a)" = failed ]'
 	eventually '[ "$(state_of h)" = up ]'
+	[ "$(grep -c '^taoinit: h: started' "$work/log")" = 1 ]
+	[ "$(grep -E '^taoinit: (h: started|a has failed)' "$work/log" | head -n 1)" = "taoinit: a has failed: starting h" ]
 }
 
 @test "on_failure ends the host" {
