@@ -118,7 +118,7 @@ static int make_units(struct env *env)
 	    !env->scratch || !env->answer || !env->data)
 		return -ENOMEM;
 	for (size_t u = 0; u < n; u++) {
-		env->units[u].notify = env->units[u].ready = -1;
+		env->units[u].notify = env->units[u].ready = env->units[u].keeper_fd = -1;
 		env->units[u].exec_error = env->units[u].cgroup_events = env->units[u].channel.fd = -1;
 		env->units[u].since = sys_now();
 	}
@@ -463,6 +463,9 @@ static void dispatch(struct env *env, const struct loop_event *e)
 		break;
 	case SOURCE_NOTIFY:
 		notify_event(env, (uint16_t)e->index);
+		break;
+	case SOURCE_KEEPER:
+		reaper_keeper_event(env, (uint16_t)e->index);
 		break;
 	case SOURCE_CGROUP:
 		if (reaper_is_empty(env, (uint16_t)e->index))

@@ -29,6 +29,7 @@ enum source {
 	SOURCE_EXEC,
 	SOURCE_READY,
 	SOURCE_NOTIFY,
+	SOURCE_KEEPER,
 	SOURCE_CGROUP,
 	SOURCE_CHANNEL,
 	SOURCE_LISTENER,
@@ -67,7 +68,7 @@ struct launch_scratch {
 #define TIMER_COUNT(env) (TIMER_COUNTER(env) + 1)
 
 /* Which process is whose: open addressing, a power of two, at most half full. */
-enum pid_role { PID_NONE, PID_MAIN, PID_KILLER, PID_WORKER, PID_RESCUE };
+enum pid_role { PID_NONE, PID_MAIN, PID_KEEPER, PID_KILLER, PID_WORKER, PID_RESCUE };
 struct pid_entry {
 	pid_t pid;
 	uint16_t index;
@@ -199,7 +200,12 @@ int cgroup_watch(struct env *env, uint16_t u); /* SOURCE_CGROUP events from now 
 void cgroup_unwatch(struct env *env, uint16_t u);
 void cgroup_close(struct env *env);
 
-/* Kills everything of a unit: its cgroup, else all processes of its own uid, else its process group. */
+/* Has it to have a subreaper of its own, for want of a cgroup and a uid? */
+bool reaper_wants_keeper(const struct env *env, uint16_t u, int cgroup);
+void reaper_keeper_event(struct env *env, uint16_t u); /* it said something */
+/* A signal for its main process alone. */
+void reaper_tell(struct env *env, uint16_t u, int signal);
+/* Kills everything of a unit: its cgroup, else all processes of its own uid, else all that its keeper keeps. */
 void reaper_kill_all(struct env *env, uint16_t u);
 /* Is anything left that we can know of? */
 bool reaper_is_empty(struct env *env, uint16_t u);

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 
+#include "keeper.h"
 #include "measure.h"
 #include "sys.h"
 #include "sys_child.h"
@@ -230,25 +231,53 @@ static _Noreturn void be(const struct start_plan *plan, int pipe)
 	run(&c);
 }
 
+/* The program's parent, until nothing of it is left. */
+static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket)
+{
+	int r = sys_subreaper();
+	if (r < 0)
+		fail(pipe, "a subreaper", r);
+	pid_t pid = sys_fork(-1);
+	if (pid == 0)
+		be(plan, pipe);
+	if (pid < 0)
+		fail(pipe, "fork", pid);
+	keeper_run(socket, pid);
+}
+
 /* ---- the class ---- */
+
+static void close_pair(const int *fds)
+{
+	sys_close(fds[0]);
+	sys_close(fds[1]);
+}
 
 static int process_start(const struct start_plan *plan, struct started *started)
 {
-	int pipe[2];
+	int pipe[2], keeper[2] = { -1, -1 };
 	int r = sys_pipe(pipe);
 	if (r < 0)
 		return r;
-	pid_t pid = sys_fork(plan->cgroup);
+	r = plan->keep ? sys_socketpair(SOCK_SEQPACKET, keeper) : 0;
+	pid_t pid = r < 0 ? r : sys_fork(plan->cgroup);
+	if (pid == 0 && plan->keep)
+		keep(plan, pipe[1], keeper[1]);
 	if (pid == 0)
 		be(plan, pipe[1]);
-	sys_close(pipe[1]);
 	if (pid < 0) {
-		sys_close(pipe[0]);
+		close_pair(pipe);
+		if (plan->keep && r == 0)
+			close_pair(keeper);
 		return pid;
 	}
+	sys_close(pipe[1]);
+	if (plan->keep)
+		sys_close(keeper[1]);
 	sys_nonblock(pipe[0]);
 	started->pid = pid;
 	started->exec_error = pipe[0];
+	started->keeper = keeper[0];
 	return 0;
 }
 

@@ -294,7 +294,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 {
 	const struct service *s = service_of(env, u);
 	struct unit *unit = &env->units[u];
-	struct started started = { 0, -1 };
+	struct started started = { 0, -1, -1 };
 	struct start_plan plan = {
 		.service = s,
 		.measured = m,
@@ -312,6 +312,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 	if (r < 0)
 		return r;
 	plan.cgroup = cgroup_make(env, u);
+	plan.keep = reaper_wants_keeper(env, u, plan.cgroup);
 	r = s->factory->start(&plan, &started);
 	if (plan.ready >= 0)
 		sys_close(plan.ready);
@@ -323,9 +324,16 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		launch_forget(env, u);
 		return r;
 	}
-	unit->pid = started.pid;
 	unit->exec_error = started.exec_error;
-	pid_add(env, started.pid, PID_MAIN, u);
+	unit->keeper_fd = started.keeper;
+	if (started.keeper < 0) {
+		unit->pid = started.pid;
+		pid_add(env, started.pid, PID_MAIN, u);
+	} else {
+		unit->keeper = started.pid; /* which tells the other's pid */
+		pid_add(env, started.pid, PID_KEEPER, u);
+		loop_add(&env->loop, SOURCE_KEEPER, u, started.keeper, EPOLLIN);
+	}
 	if (started.exec_error >= 0)
 		loop_add(&env->loop, SOURCE_EXEC, u, started.exec_error, EPOLLIN);
 	channel_open(env, u, host_end);

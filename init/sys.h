@@ -86,6 +86,8 @@ pid_t sys_getppid(void);
 int sys_reaches_any(
 	void); /* is there a process, but PID 1 and us, that we may signal? 1, 0, -errno without /proc */
 int sys_kill(pid_t pid, int sig);
+/* To all descendants of the caller and their process groups; how many, or -errno without /proc. Allocates. */
+int sys_kill_descendants(int sig);
 pid_t sys_wait(pid_t pid, int *status); /* blocks: never in PID 1's loop */
 int sys_setuid_only(uid_t uid);		/* real, effective and saved; groups stay */
 int sys_subreaper(void);

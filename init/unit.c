@@ -484,14 +484,11 @@ static void count_end(struct unit *unit)
 
 void unit_begin_stop(struct env *env, uint16_t u)
 {
-	struct unit *unit = &env->units[u];
 	const struct service *s = service_of(env, u);
 	enter(env, u, UNIT_STOPPING);
-	if (unit->pid > 0) {
-		s->factory->signal(unit->pid, s->stop_signal);
-		/* A process that was stopped would never act on it. */
-		s->factory->signal(unit->pid, SIGCONT);
-	}
+	reaper_tell(env, u, s->stop_signal);
+	/* A process that was stopped would never act on it. */
+	reaper_tell(env, u, SIGCONT);
 	timer(env, u, s->stop_timeout);
 }
 
@@ -595,7 +592,7 @@ static void stopping_ended(struct env *env, uint16_t u)
 		return;
 	}
 	enter(env, u, UNIT_CLEANING);
-	bool watched = cgroup_watch(env, u) == 0;
+	bool watched = unit->keeper > 0 || cgroup_watch(env, u) == 0;
 	if (!watched || unit->killing)
 		reaper_kill_all(env, u);
 	int64_t left = deadline - sys_now();

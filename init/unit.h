@@ -56,7 +56,8 @@ struct unit {
 	bool runnable;	      /* a whole request stands in its channel's buffer */
 	pid_t pid;	      /* main process, 0: none */
 	pid_t killer;	      /* helper that kills what is left, 0: none */
-	pid_t group;	      /* process group of the last main process */
+	pid_t keeper;	      /* its subreaper, where it has one, 0: none */
+	int keeper_fd;	      /* … to talk to it, -1: none */
 	bool swept;	      /* the killer found nobody left of its uid */
 	int exec_error;	      /* end of the pipe that tells of exec, -1: none */
 	int notify;	      /* its $NOTIFY_SOCKET, -1: none */

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 
 #include "../../init/environment.h"
-#include "../../init/factory.h"
 #include "../../init/log.h"
 #include "../../init/sys.h"
 #include "test.h"
@@ -103,14 +102,12 @@ bool reaper_is_empty(struct env *e, uint16_t u)
 	return !world.alive[u] && !world.stray[u];
 }
 
-static int fake_signal(pid_t pid, int sig)
+void reaper_tell(struct env *e, uint16_t u, int sig)
 {
+	(void)e;
 	if (sig == SIGTERM)
-		world.term[pid - 1] = true;
-	return 0;
+		world.term[u] = true;
 }
-
-static const struct factory_class fake_factory = { .name = "fake", .signal = fake_signal };
 
 /* ---- what may happen ---- */
 
@@ -139,7 +136,6 @@ static void set_up(void)
 		static const char *const names[N] = { "a", "b", "c" };
 		struct service *s = &services[u];
 		s->name = names[u];
-		s->factory = &fake_factory;
 		s->stop_signal = SIGTERM;
 		s->stop_timeout = 7 * NS_PER_S;
 		s->restart_delay = 100 * NS_PER_MS;
