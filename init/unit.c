@@ -233,12 +233,17 @@ static int64_t backoff(const struct service *service, uint32_t streak)
 	return d < BACKOFF_MAX ? d : BACKOFF_MAX;
 }
 
-static int64_t retry_delay(uint32_t streak)
+/* For want of memory, processes, descriptors: again and again, with one line in the log, and one when it works. */
+static void try_again(struct env *env, uint16_t u)
 {
+	struct unit *unit = &env->units[u];
 	int64_t d = RETRY_FIRST;
-	for (uint32_t i = 1; i < streak && d < RETRY_MAX; i++)
+	for (uint32_t i = 0; i < unit->tries && d < RETRY_MAX; i++)
 		d *= 2;
-	return d < RETRY_MAX ? d : RETRY_MAX;
+	if (unit->tries++ == 0)
+		log_warning("%s: %s; trying again until it works", name_of(env, u), unit->reason);
+	enter(env, u, UNIT_BACKOFF);
+	timer(env, u, d < RETRY_MAX ? d : RETRY_MAX);
 }
 
 static void wait_and_start(struct env *env, uint16_t u, int64_t delay)
@@ -307,7 +312,7 @@ static void settle(struct env *env, uint16_t u)
 		return;
 	}
 	if (unit->exec_failed && unit->retry) {
-		wait_and_start(env, u, retry_delay(unit->streak));
+		try_again(env, u);
 		return;
 	}
 	if (unit->exec_failed) {
@@ -344,7 +349,7 @@ static void rest_start(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	unit->wanted = true;
-	unit->streak = 0;
+	unit->streak = unit->tries = 0;
 	unit->in_window = 0;
 	try_start(env, u);
 }
@@ -388,25 +393,17 @@ static void measuring_timer(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	unit_say(unit, "its program could not be read within %lld s", (long long)(MEASURE_TIMEOUT / NS_PER_S));
-	log_warning("%s: %s; trying again", name_of(env, u), unit->reason);
-	unit->streak++;
 	unit->launch = 0;
 	/* A worker that waits for a dead disk helps nobody else either. */
 	if (env->workers[WORKER_MEASURE].pid > 0)
 		sys_kill(env->workers[WORKER_MEASURE].pid, SIGKILL);
-	enter(env, u, UNIT_BACKOFF);
-	timer(env, u, retry_delay(unit->streak));
+	try_again(env, u);
 }
 
 /* A start that did not get as far as a process: out of memory or processes. */
 static void measuring_failed(struct env *env, uint16_t u)
 {
-	struct unit *unit = &env->units[u];
-	unit->streak++;
-	if (unit->streak == 1)
-		log_warning("%s: %s; trying again until it works", name_of(env, u), unit->reason);
-	enter(env, u, UNIT_BACKOFF);
-	timer(env, u, retry_delay(unit->streak));
+	try_again(env, u);
 }
 
 static void become_up(struct env *env, uint16_t u)
@@ -420,6 +417,9 @@ static void become_up(struct env *env, uint16_t u)
 static void executing_ok(struct env *env, uint16_t u)
 {
 	const struct service *s = service_of(env, u);
+	if (env->units[u].tries > 0)
+		log_info("%s: runs after %u tries", s->name, (unsigned)env->units[u].tries + 1);
+	env->units[u].tries = 0;
 	if (s->ready == READY_EXEC || env->units[u].ready_said) {
 		become_up(env, u);
 		return;
@@ -569,7 +569,8 @@ static void running_deps(struct env *env, uint16_t u)
 static void running_ended(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
-	count_end(unit);
+	if (!unit->exec_failed || !unit->retry)
+		count_end(unit);
 	describe_end(env, u);
 	if (reaper_is_empty(env, u)) {
 		settle(env, u);

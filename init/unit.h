@@ -67,6 +67,7 @@ struct unit {
 	bool ended;	      /* there was one */
 	uint32_t restarts;    /* since boot */
 	uint32_t streak;      /* ends in a row without ten good seconds between */
+	uint32_t tries;	      /* starts in a row that failed for want of something */
 	uint32_t in_window;   /* restarts since window_start */
 	int64_t window_start; /* CLOCK_MONOTONIC ns, as since */
 	int64_t since;	      /* when it came into its state */

@@ -170,3 +170,56 @@ notifier() # NAME WORDS [JSON]
 	ctl stop c
 	[ "$(state_of b)" = up ]
 }
+
+@test "no processes to be had: tried until there are, with one line in the log" {
+	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	install -d -o nobody "$work/nobody"
+	sed -i "s,$work/keys/keys,$work/nobody/keys,; s,$socket,$work/nobody/admin," "$work/manifest.json"
+	socket=$work/nobody/admin
+	local as_nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	# shellcheck disable=SC2086 # words
+	start_host $as_nobody
+	eventually '[ "$(state_of a)" = up ]'
+	$as_nobody prlimit --pid "$host" --nproc=1:
+	kill -KILL "$(pid_of a)"
+	says "a: cannot start a process: Resource temporarily unavailable; trying again until it works"
+	[ "$(state_of a)" = backoff ]
+	sleep 2
+	$as_nobody prlimit --pid "$host" --nproc=4096:
+	eventually '[ "$(state_of a)" = up ]'
+	says "a: runs after"
+	[ "$(grep -c 'cannot start a process' "$work/log")" = 1 ]
+}
+
+@test "a service that has stopped itself can be stopped" {
+	services "$(notifier a stop)"
+	start_host
+	eventually '[ "$(state_of a)" = up ]'
+	eventually '[ "$(ps -o stat= -p "$(pid_of a)" | cut -c1)" = T ]'
+	ctl stop a
+	[ "$(state_of a)" = down ]
+	run ! grep -q "did not stop" "$work/log"
+}
+
+@test "a service that closes its channel goes on" {
+	services "$(notifier a hangup)"
+	start_host
+	says said
+	eventually '[ "$(state_of a)" = up ]'
+	[ "$(ctl --json status a | jq -r '.services[0].restarts')" = 0 ]
+}
+
+@test "a service that dies on its way to its program has failed, with the step that did not work" {
+	services "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"], \"cwd\": \"/nowhere\", \"ready\": \"fd\" }"
+	start_host
+	eventually '[ "$(state_of a)" = failed ]'
+	[[ $(ctl --json status a | jq -r '.services[0].reason') == *"cwd: No such file or directory" ]]
+}
+
+@test "where no socket can be made, the service has failed and the reason says where" {
+	services "$(notifier a READY=1 '"ready": "notify"')"
+	sed -i "s,$work/run,/proc/nowhere," "$work/manifest.json"
+	start_host
+	eventually '[ "$(state_of a)" = failed ]'
+	[[ $(ctl --json status a | jq -r '.services[0].reason') == *"/proc/nowhere"*"host.runtime" ]]
+}

@@ -211,6 +211,10 @@ static int notify(int n, char **words)
 			write(atoi(ready), "\n", 1);
 		} else if (strcmp(word, "close") == 0) {
 			close(atoi(ready));
+		} else if (strcmp(word, "hangup") == 0) {
+			close(3);
+		} else if (strcmp(word, "stop") == 0) {
+			raise(SIGSTOP);
 		} else if (strcmp(word, "exit") == 0) {
 			return 0;
 		} else if (strcmp(word, "huge") == 0) {

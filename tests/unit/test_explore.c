@@ -47,6 +47,7 @@ static void level(void)
 		unit->launch = 0;
 		unit->restarts = 0;
 		unit->streak = unit->streak > 2 ? 2 : unit->streak;
+		unit->tries = unit->tries > 1 ? 1 : unit->tries;
 		if (!unit->ended || unit_at_rest(unit))
 			unit->status = unit->status != 0 ? 1 << 8 : 0;
 	}

@@ -247,6 +247,65 @@ TEST(an_essential_end_is_the_hosts_end)
 	CHECK_INT(env.exit_code, 37);
 }
 
+TEST(failed_tries_do_not_count_as_crashes)
+{
+	set_up();
+	boot();
+	for (int i = 0; i < 5; i++) {
+		refused(0, true);
+		fire(0);
+	}
+	up(0);
+	CHECK_INT(env.units[0].tries, 0);
+	end(0, SIGSEGV, false);
+	CHECK_INT(env.units[0].state, UNIT_MEASURING); /* the first restart is at once */
+}
+
+TEST(more_time_is_never_less)
+{
+	set_up();
+	services[0].ready = services[1].ready = READY_NOTIFY;
+	services[0].start_timeout = 10 * NS_PER_S;
+	boot();
+	up(0);
+	up(1);
+	CHECK_INT(env.units[0].state, UNIT_STARTING);
+	env.extension = NS_PER_S;
+	unit_event(&env, 0, ON_EXTENDED);
+	unit_event(&env, 1, ON_EXTENDED);
+	CHECK_INT(world.timer[0] - world.now, 10 * NS_PER_S);
+	CHECK_INT(world.timer[1], 0); /* no limit stays no limit */
+	env.extension = 20 * NS_PER_S;
+	unit_event(&env, 0, ON_EXTENDED);
+	CHECK_INT(world.timer[0] - world.now, 20 * NS_PER_S);
+	fire(0);
+	CHECK_INT(env.units[0].state, UNIT_STOPPING);
+	CHECK(world.term[0]);
+	end(0, 0, false);
+	CHECK_INT(env.units[0].state, UNIT_MEASURING); /* it had failed, whatever its status */
+}
+
+TEST(who_pulls_his_watchdog_is_killed_and_backs_off)
+{
+	set_up();
+	services[0].ready = READY_NOTIFY;
+	services[0].watchdog = NS_PER_S;
+	boot();
+	for (int i = 0; i < 2; i++) {
+		up(0);
+		unit_event(&env, 0, ON_READY);
+		CHECK_INT(env.units[0].state, UNIT_UP);
+		world.now += NS_PER_S / 2;
+		unit_event(&env, 0, ON_ALIVE);
+		CHECK_INT(world.timer[0] - world.now, NS_PER_S);
+		fire(0);
+		CHECK(world.killed[0] && !world.term[0]);
+		end(0, SIGKILL, false);
+		CHECK(strstr(env.units[0].reason, "watchdog") != NULL);
+	}
+	CHECK_INT(env.units[0].state, UNIT_BACKOFF);
+}
+
 TEST(giving_up_says_so)
 {
 	set_up();
@@ -269,6 +328,9 @@ int main(void)
 	RUN(stopping_takes_dependents_first);
 	RUN(what_does_not_stop_is_killed_after_seven_seconds);
 	RUN(an_essential_end_is_the_hosts_end);
+	RUN(failed_tries_do_not_count_as_crashes);
+	RUN(more_time_is_never_less);
+	RUN(who_pulls_his_watchdog_is_killed_and_backs_off);
 	RUN(giving_up_says_so);
 	RUN(every_walk_keeps_the_rules);
 	return test_end();
