@@ -23,6 +23,8 @@
 #define ROOT_TRIES 3
 /* Timers that one turn acts upon. */
 #define TIMERS_PER_TURN 256
+/* How long after the boot it is seen whether everything has come to rest. */
+#define REST_NS (200 * NS_PER_MS)
 
 /* ---- making it, in order ---- */
 
@@ -58,7 +60,7 @@ static int read_manifest(struct env *env)
 
 static void *array(size_t n, size_t size)
 {
-	return sys_map((n > 0 ? n : 1) * size);
+	return sys_map_own((n > 0 ? n : 1) * size);
 }
 
 static size_t count_edges(const struct manifest *m)
@@ -101,7 +103,8 @@ static int make_units(struct env *env)
 	env->data_cap = largest;
 	env->answer_cap = largest + 4096;
 	env->units = array(n, sizeof *env->units);
-	env->digests = array(n, sizeof *env->digests);
+	env->programs = array(n, sizeof *env->programs);
+	env->files = array(n, sizeof *env->files);
 	env->successors = array(count_edges(&env->manifest), sizeof *env->successors);
 	env->successor_at = array(n + 2, sizeof *env->successor_at);
 	env->changed = array(n, sizeof *env->changed);
@@ -110,12 +113,12 @@ static int make_units(struct env *env)
 	env->reach_seen = array(n, 1);
 	env->pids = array(env->pids_cap, sizeof *env->pids);
 	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
-	env->scratch = array(1, sizeof *env->scratch);
+	env->scratch = sys_map(sizeof *env->scratch); /* a child's environment stands in it */
 	env->answer = array(1, env->answer_cap);
 	env->data = array(1, env->data_cap);
-	if (!env->units || !env->digests || !env->successors || !env->successor_at || !env->changed ||
-	    !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids || !env->clients ||
-	    !env->scratch || !env->answer || !env->data)
+	if (!env->units || !env->programs || !env->files || !env->successors || !env->successor_at ||
+	    !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids ||
+	    !env->clients || !env->scratch || !env->answer || !env->data)
 		return -ENOMEM;
 	for (size_t u = 0; u < n; u++) {
 		env->units[u].notify = env->units[u].ready = env->units[u].keeper_fd = -1;
@@ -267,9 +270,22 @@ static void want_at_boot(struct env *env)
 	}
 }
 
+/* When the boot is over, its code need not stay in memory. */
+static void come_to_rest(struct env *env)
+{
+	bool busy = env->to_measure_n > 0 || env->measuring_n > 0;
+	for (uint16_t u = 0; u < env->manifest.n_services && !busy; u++)
+		busy = env->units[u].state == UNIT_EXECUTING;
+	if (busy)
+		loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
+	else
+		sys_forget_code();
+}
+
 static void boot(struct env *env)
 {
 	env->booted = true;
+	loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
 	want_at_boot(env);
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
 		if (env->units[u].wanted)
@@ -496,8 +512,10 @@ static void on_timer(struct env *env, uint32_t timer)
 		worker_timer(env, timer - TIMER_WORKER(env, 0));
 	else if (timer == TIMER_SHUTDOWN(env))
 		shutdown_timer(env);
-	else
+	else if (timer == TIMER_COUNTER(env))
 		counter_timer(env);
+	else
+		come_to_rest(env);
 }
 
 static void turn(struct env *env)

@@ -65,7 +65,8 @@ struct launch_scratch {
 #define TIMER_WORKER(env, w) (2U * (env)->manifest.n_services + ADMIN_CLIENTS_MAX + (uint32_t)(w))
 #define TIMER_SHUTDOWN(env) TIMER_WORKER(env, WORKERS)
 #define TIMER_COUNTER(env) (TIMER_SHUTDOWN(env) + 1)
-#define TIMER_COUNT(env) (TIMER_COUNTER(env) + 1)
+#define TIMER_REST(env) (TIMER_COUNTER(env) + 1)
+#define TIMER_COUNT(env) (TIMER_REST(env) + 1)
 
 /* Which process is whose: open addressing, a power of two, at most half full. */
 enum pid_role { PID_NONE, PID_MAIN, PID_KEEPER, PID_KILLER, PID_WORKER, PID_RESCUE };
@@ -73,11 +74,6 @@ struct pid_entry {
 	pid_t pid;
 	uint16_t index;
 	uint8_t role;
-};
-
-/* Programs of units, as measured for their last start. */
-struct unit_digests {
-	struct digest program, files;
 };
 
 struct admin_client {
@@ -127,8 +123,8 @@ struct env {
 
 	/* The units. */
 	struct unit *units;
-	struct unit_digests *digests;
-	uint16_t *successors; /* of unit u: [successor_at[u], successor_at[u + 1]) */
+	struct digest *programs, *files; /* as measured for the last start; files where there are any */
+	uint16_t *successors;		 /* of unit u: [successor_at[u], successor_at[u + 1]) */
 	uint32_t *successor_at;
 	uint16_t *changed; /* ring of units whose neighbours are to be told */
 	uint32_t changed_head, changed_n;

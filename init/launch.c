@@ -35,11 +35,11 @@ static void write_program(const struct env *env, uint16_t u, struct wr *out)
 			args[n_args++] = span_str(s->exec[i]);
 	}
 	struct program_name name = {
-		.sha256 = env->digests[u].program.b,
+		.sha256 = env->programs[u].b,
 		.args = args,
 		.n_args = n_args,
-		.files_sha256 = s->n_files > 0 ? env->digests[u].files.b : NULL,
-		.entry_sha256 = s->measure_entry ? s->entry.b : NULL,
+		.files_sha256 = s->n_files > 0 ? env->files[u].b : NULL,
+		.entry_sha256 = s->entry != NULL ? s->entry->b : NULL,
 		.trust_rootfs = s->trust_rootfs,
 		.privileged = s->privileged,
 	};
@@ -266,7 +266,7 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 	struct unit *unit = &env->units[u];
 	struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 	struct why why = { "" };
-	if (s->pinned && memcmp(s->sha256.b, m->program.b, sizeof m->program.b) != 0) {
+	if (s->sha256 != NULL && memcmp(s->sha256->b, m->program.b, sizeof m->program.b) != 0) {
 		char hex[65];
 		for (int i = 0; i < 32; i++)
 			snprintf(hex + 2 * i, 3, "%02x", m->program.b[i]);
@@ -276,8 +276,9 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 			 s->exec[0], hex, s->name);
 		return -EBADMSG;
 	}
-	env->digests[u].program = m->program;
-	env->digests[u].files = m->files_digest;
+	env->programs[u] = m->program;
+	if (s->n_files > 0)
+		env->files[u] = m->files_digest;
 	launch_name(env, u, false, &w);
 	if (w.err != ERR_NONE) {
 		unit_say(unit, "its name would be longer than %d bytes; leave measure.args out", LAUNCH_NAME_MAX);

@@ -10,7 +10,7 @@
 int loop_open(struct loop *loop, uint32_t n_timers)
 {
 	size_t each = sizeof *loop->when + sizeof *loop->heap + sizeof *loop->at;
-	uint8_t *memory = sys_map(each * n_timers);
+	uint8_t *memory = sys_map_own(each * n_timers);
 	if (memory == NULL)
 		return -ENOMEM;
 	loop->when = (int64_t *)(void *)memory;

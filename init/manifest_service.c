@@ -208,9 +208,11 @@ TAKE(service, essential)
 
 TAKE(service, sha256)
 {
-	struct service *s = into;
-	s->pinned = true;
-	return read_sha256(reader, value, &s->sha256);
+	struct digest *pin = arena_alloc(reader->arena, sizeof *pin, 1);
+	if (pin == NULL)
+		return read_no_memory(reader);
+	((struct service *)into)->sha256 = pin;
+	return read_sha256(reader, value, pin);
 }
 
 TAKE(measure, args)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -291,6 +292,30 @@ void *sys_map(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+void *sys_map_own(size_t n)
+{
+	void *p = sys_map(n);
+	if (p != NULL)
+		madvise(p, n, MADV_DONTFORK);
+	return p;
+}
+
+/* The linker's name for the beginning of the program. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+void sys_forget_code(void)
+{
+	const uintptr_t page = 4096, base = (uintptr_t)&__ehdr_start;
+	const ElfW(Phdr) *h = (const ElfW(Phdr) *)(base + __ehdr_start.e_phoff);
+	for (int i = 0; i < __ehdr_start.e_phnum; i++, h++) {
+		/* What is written to, by us or by relocation, has nowhere to come back from. */
+		if (h->p_type != PT_LOAD || (h->p_flags & PF_W) != 0)
+			continue;
+		uintptr_t first = (base + h->p_vaddr) & ~(page - 1);
+		madvise((void *)first, base + h->p_vaddr + h->p_filesz - first, MADV_DONTNEED);
+	}
+}
+
 void sys_unmap(void *p, size_t n)
 {
 	munmap(p, n);
@@ -314,7 +339,8 @@ void *sys_map_secret(size_t n, bool *locked)
 		munmap(base, n + page);
 		return NULL;
 	}
-	*locked = mlock(p, n) == 0;
+	/* Page by page, as they are used: most of the stack never is. */
+	*locked = mlock2(p, n, MLOCK_ONFAULT) == 0 || mlock(p, n) == 0;
 	return p;
 }
 

@@ -114,6 +114,10 @@ int sys_group_find(const char *name, gid_t *gid);
 
 /* Memory. */
 void *sys_map(size_t n); /* anonymous, private, lazily filled; NULL on failure */
+/* The same, for what no child needs: it does not get it, and forking does not have to copy its tables. */
+void *sys_map_own(size_t n);
+/* Our own code and constants: what is needed is read in again. For those who have come to rest. */
+void sys_forget_code(void);
 void sys_unmap(void *p, size_t n);
 void sys_forget(void *p, size_t n); /* gives the pages back; they read as zeros from now on */
 /* Locked, not dumped, wiped in children (DESIGN, section 2); a guard page stands below. NULL on failure;

@@ -325,7 +325,7 @@ TEST(defaults)
 	CHECK_INT(s->restart_window, 60 * NS_PER_S);
 	CHECK_INT(s->stop_timeout, 7 * NS_PER_S);
 	CHECK(s->max_restarts == 0 && s->stop_signal == SIGTERM && s->on_channel_error == CHANNEL_ERROR_KEEP);
-	CHECK(!s->essential && !s->privileged && !s->debuggable && !s->pinned && !s->measure_args);
+	CHECK(!s->essential && !s->privileged && !s->debuggable && s->sha256 == NULL && !s->measure_args);
 	CHECK(!s->measure_entry && !s->trust_rootfs && s->n_files == 0 && s->capabilities == 0 &&
 	      s->n_limits == 0);
 	CHECK_INT(s->max_message, 1 << 20);
@@ -434,7 +434,7 @@ TEST(service_keys)
 	CHECK_INT(s->stop_signal, SIGINT);
 	CHECK_INT(s->stop_timeout, 250 * NS_PER_MS);
 	CHECK(s->on_channel_error == CHANNEL_ERROR_RESTART && s->essential && s->privileged && s->debuggable);
-	CHECK(s->pinned && s->sha256.b[0] == 0x01 && s->sha256.b[31] == 0xef);
+	CHECK(s->sha256 != NULL && s->sha256->b[0] == 0x01 && s->sha256->b[31] == 0xef);
 	CHECK(s->measure_args && s->measure_entry && s->trust_rootfs && s->n_files == 2);
 	CHECK_STR(s->files[1], "/lib/y");
 	CHECK(s->capabilities == (1ULL << CAP_NET_ADMIN | 1ULL << CAP_CHECKPOINT_RESTORE));
@@ -524,7 +524,8 @@ TEST(service_errors)
 		{ "\"type\":\"oneshot\",\"ready\":\"fd\"", "services.a.ready:", "a oneshot is ready", "exit" },
 		{ "\"type\":\"oneshot\",\"watchdog\":\"1s\"", "services.a.watchdog:", "watches daemons",
 		  "start_timeout" },
-		{ "\"on_failure\":{\"start\":\"a\"}", "services.a.on_failure:", "would start a again", "take that" },
+		{ "\"on_failure\":{\"start\":\"a\"}", "services.a.on_failure:", "would start a again",
+		  "take that" },
 		{ "\"on_failure\":{\"start\":\"x\"}", "services.a.on_failure.start:", "no service", "add it" },
 		{ "\"image\":\"/x\"", "services.a.image:", "not supported by this version", "take it out" },
 		{ "\"kernel\":\"/x\"", "services.a.kernel:", "not supported by this version", "take it out" },
@@ -839,10 +840,12 @@ TEST(owners)
 /* The canonical form, written by hand. */
 static void check_entry(const char *keys, const char *canonical)
 {
-	uint8_t digest[32];
+	uint8_t digest[32], got[32];
 	CHECK_INT(read_service(keys), 0);
 	sha256_of(sha256_pick(), span_str(canonical), digest);
-	if (memcmp(m.services[0].entry.b, digest, 32) != 0) {
+	entry_hash(sha256_pick(), &m.services[0], got);
+	CHECK((m.services[0].entry != NULL) == m.services[0].measure_entry);
+	if (memcmp(got, digest, 32) != 0) {
 		printf("# %s\n#   is not %s\n", keys, canonical);
 		test_bad = 1;
 	}
@@ -880,7 +883,7 @@ TEST(entry_of_the_manual)
 		  0);
 	CHECK_INT(hex_to("13f80e63a9f5c7dbd765077cea2c6cdf15b7ea6dc16a15afe85d418d04b94a97", want, sizeof want),
 		  32);
-	CHECK(memcmp(m.services[0].entry.b, want, 32) == 0);
+	CHECK(m.services[0].entry != NULL && memcmp(m.services[0].entry->b, want, 32) == 0);
 }
 
 static int say_of_files(int n, char **files)
