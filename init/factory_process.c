@@ -227,7 +227,7 @@ static _Noreturn void be(const struct start_plan *plan, int pipe)
 	set_rights(&c);
 	must(&c, "cwd", sys_chdir(plan->service->cwd));
 	sys_umask(022);
-	sys_default_signals();
+	sys_unblock_signals(); /* what is done at a signal was made the default when PID 1 began */
 	run(&c);
 }
 

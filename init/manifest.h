@@ -148,6 +148,10 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
 		  struct diag *diag, struct wr *warnings);
 
+/* The hash of docs/entry-hash.md; of an entry that has been read. */
+struct sha256_impl;
+void entry_hash(const struct sha256_impl *sha256, const struct service *service, uint8_t out[static 32]);
+
 /* What would run, for taoinit -n: one line a service, in start order. */
 int manifest_describe(const struct manifest *manifest, struct wr *out);
 

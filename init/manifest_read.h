@@ -114,8 +114,6 @@ int read_service(struct reader *reader, const cJSON *value, struct service *serv
 /* After all services have been read: names become indexes, order, uids. */
 int read_links(struct reader *reader);
 int read_owners(struct reader *reader);
-/* The hash of docs/entry-hash.md; of an entry that has been read. */
-void entry_hash(const struct sha256_impl *sha256, const struct service *service, uint8_t out[static 32]);
 
 /* ---- without a reader ---- */
 

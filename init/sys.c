@@ -24,11 +24,12 @@ static int result(int r)
 	return r < 0 ? -errno : r;
 }
 
+/* Not through musl, which sets close-on-exec a second time, for kernels that no longer run. */
 int sys_open(const char *path, int flags, mode_t mode)
 {
 	int fd;
 	do
-		fd = open(path, flags | O_CLOEXEC, mode);
+		fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_LARGEFILE, mode);
 	while (fd < 0 && errno == EINTR);
 	return result(fd);
 }
@@ -125,7 +126,7 @@ int sys_dup2(int from, int to)
 
 int sys_dup_high(int fd)
 {
-	return result(fcntl(fd, F_DUPFD_CLOEXEC, 10));
+	return result((int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 10)); /* as in sys_open */
 }
 
 int sys_mkdir(const char *path, mode_t mode)
