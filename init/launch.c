@@ -39,7 +39,7 @@ static void write_program(const struct env *env, uint16_t u, struct wr *out)
 		.args = args,
 		.n_args = n_args,
 		.files_sha256 = s->n_files > 0 ? env->files[u].b : NULL,
-		.entry_sha256 = s->entry != NULL ? s->entry->b : NULL,
+		.entry_sha256 = s->measure_entry ? s->entry.b : NULL,
 		.trust_rootfs = s->trust_rootfs,
 		.privileged = s->privileged,
 	};

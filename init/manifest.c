@@ -55,13 +55,8 @@ static int take_service(struct reader *reader, const cJSON *at)
 		return read_no_memory(reader);
 	reader->entries[m->n_services] = at;
 	int r = read_service(reader, at, s);
-	if (r == 0 && s->measure_entry) {
-		struct digest *entry = arena_alloc(reader->arena, sizeof *entry, 1);
-		if (entry == NULL)
-			return read_no_memory(reader);
-		entry_hash(reader->sha256, s, entry->b);
-		s->entry = entry;
-	}
+	if (r == 0)
+		entry_hash(reader->sha256, s);
 	m->n_services++;
 	return r;
 }

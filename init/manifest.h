@@ -76,10 +76,9 @@ struct service {
 	bool essential, privileged, debuggable;
 	bool measure_args, measure_entry, trust_rootfs;
 	const struct digest *sha256; /* the pin, or NULL */
-	const struct digest
-		*entry; /* with measure_entry: SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
-	const char *const *files; /* measure.files, absolute, in the order of the manifest */
-	uint64_t capabilities;	  /* bit CAP_x */
+	struct digest entry;	     /* SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
+	const char *const *files;    /* measure.files, absolute, in the order of the manifest */
+	uint64_t capabilities;	     /* bit CAP_x */
 	const struct service_limit *limits;
 	size_t max_message; /* bytes of one frame on its channel; default 1 MiB */
 };
@@ -147,10 +146,6 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
  * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. */
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
 		  struct diag *diag, struct wr *warnings);
-
-/* The hash of docs/entry-hash.md; of an entry that has been read. */
-struct sha256_impl;
-void entry_hash(const struct sha256_impl *sha256, const struct service *service, uint8_t out[static 32]);
 
 /* What would run, for taoinit -n: one line a service, in start order. */
 int manifest_describe(const struct manifest *manifest, struct wr *out);

@@ -114,7 +114,7 @@ static void put_measure(struct canon *c, const struct service *s)
 }
 
 /* Members come in the order of RFC 8785, section 3.2.3. */
-void entry_hash(const struct sha256_impl *sha256, const struct service *s, uint8_t out[static 32])
+void entry_hash(const struct sha256_impl *sha256, struct service *s)
 {
 	struct canon c = { .comma = "" };
 	sha256_init(&c.hash, sha256);
@@ -142,5 +142,5 @@ void entry_hash(const struct sha256_impl *sha256, const struct service *s, uint8
 		put_string(&c, s->user, strlen(s->user));
 	}
 	put(&c, "}");
-	sha256_out(&c.hash, out);
+	sha256_out(&c.hash, s->entry.b);
 }

@@ -115,6 +115,9 @@ int read_service(struct reader *reader, const cJSON *value, struct service *serv
 int read_links(struct reader *reader);
 int read_owners(struct reader *reader);
 
+/* The hash of docs/entry-hash.md; of an entry that has been read. */
+void entry_hash(const struct sha256_impl *sha256, struct service *service);
+
 /* ---- without a reader ---- */
 
 /* The grammar; see manifest_scan.c. */
