@@ -115,7 +115,7 @@ static void fill_status(const struct env *env, uint16_t u, tao_ServiceStatus *st
 	status->essential = s->essential;
 	status->has_uid = true;
 	status->uid = (int32_t)s->uid;
-	if (unit->reason != NULL && unit->state != UNIT_UP && unit->state != UNIT_DONE) {
+	if (unit->reason != NULL && (unit->status_said || (unit->state != UNIT_UP && unit->state != UNIT_DONE))) {
 		status->has_reason = true;
 		snprintf(status->reason, sizeof status->reason, "%s", unit->reason);
 	}
@@ -133,9 +133,9 @@ static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *
 		struct span program = span_of(NULL, 0), principal = span_of(NULL, 0);
 		struct wr name = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 		fill_status(env, u, &status);
-		if (memcmp(&env->digests[u].program, &none, sizeof none) != 0) {
+		if (memcmp(&env->programs[u], &none, sizeof none) != 0) {
 			launch_name(env, u, true, &name);
-			program = span_of(env->digests[u].program.b, 32);
+			program = span_of(env->programs[u].b, 32);
 			principal = name.err == ERR_NONE ? wr_span(&name) : principal;
 		}
 		status.program = rpc_span_out(&program);

@@ -48,7 +48,7 @@ static bool judge(const char *file, const struct service *s, const struct measur
 		fprintf(stderr, "%s: services.%s: %s\n", file, s->name, reply->text);
 		return false;
 	}
-	if (s->pinned && memcmp(&s->sha256, &reply->program, sizeof s->sha256) != 0) {
+	if (s->sha256 != NULL && memcmp(s->sha256, &reply->program, sizeof *s->sha256) != 0) {
 		fprintf(stderr, "%s: services.%s.sha256: %s has another SHA-256: ", file, s->name, s->exec[0]);
 		for (int i = 0; i < 32; i++)
 			fprintf(stderr, "%02x", reply->program.b[i]);

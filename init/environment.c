@@ -23,6 +23,8 @@
 #define ROOT_TRIES 3
 /* Timers that one turn acts upon. */
 #define TIMERS_PER_TURN 256
+/* How long after the boot it is seen whether everything has come to rest. */
+#define REST_NS (200 * NS_PER_MS)
 
 /* ---- making it, in order ---- */
 
@@ -58,7 +60,7 @@ static int read_manifest(struct env *env)
 
 static void *array(size_t n, size_t size)
 {
-	return sys_map((n > 0 ? n : 1) * size);
+	return sys_map_own((n > 0 ? n : 1) * size);
 }
 
 static size_t count_edges(const struct manifest *m)
@@ -101,7 +103,8 @@ static int make_units(struct env *env)
 	env->data_cap = largest;
 	env->answer_cap = largest + 4096;
 	env->units = array(n, sizeof *env->units);
-	env->digests = array(n, sizeof *env->digests);
+	env->programs = array(n, sizeof *env->programs);
+	env->files = array(n, sizeof *env->files);
 	env->successors = array(count_edges(&env->manifest), sizeof *env->successors);
 	env->successor_at = array(n + 2, sizeof *env->successor_at);
 	env->changed = array(n, sizeof *env->changed);
@@ -110,14 +113,15 @@ static int make_units(struct env *env)
 	env->reach_seen = array(n, 1);
 	env->pids = array(env->pids_cap, sizeof *env->pids);
 	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
-	env->scratch = array(1, sizeof *env->scratch);
+	env->scratch = sys_map(sizeof *env->scratch); /* a child's environment stands in it */
 	env->answer = array(1, env->answer_cap);
 	env->data = array(1, env->data_cap);
-	if (!env->units || !env->digests || !env->successors || !env->successor_at || !env->changed ||
-	    !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids || !env->clients ||
-	    !env->scratch || !env->answer || !env->data)
+	if (!env->units || !env->programs || !env->files || !env->successors || !env->successor_at ||
+	    !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids ||
+	    !env->clients || !env->scratch || !env->answer || !env->data)
 		return -ENOMEM;
 	for (size_t u = 0; u < n; u++) {
+		env->units[u].notify = env->units[u].ready = env->units[u].keeper_fd = -1;
 		env->units[u].exec_error = env->units[u].cgroup_events = env->units[u].channel.fd = -1;
 		env->units[u].since = sys_now();
 	}
@@ -247,13 +251,45 @@ static void mounts_answered(struct env *env)
 
 /* ---- the root is open ---- */
 
+/* All but those that wait for somebody's failure, unless others need them. */
+static void want_at_boot(struct env *env)
+{
+	const struct manifest *m = &env->manifest;
+	bool more = true;
+	for (uint16_t u = 0; u < m->n_services; u++)
+		env->units[u].wanted = env->units[u].at_boot = !m->services[u].on_call;
+	while (more) {
+		more = false;
+		for (uint16_t u = 0; u < m->n_services; u++)
+			for (uint16_t i = 0;
+			     env->units[u].wanted && i < m->services[u].n_requires + m->services[u].n_wants; i++) {
+				struct unit *other = &env->units[m->services[u].requires[i]];
+				more = more || !other->wanted;
+				other->wanted = other->at_boot = true;
+			}
+	}
+}
+
+/* When the boot is over, its code need not stay in memory. */
+static void come_to_rest(struct env *env)
+{
+	bool busy = env->to_measure_n > 0 || env->measuring_n > 0;
+	for (uint16_t u = 0; u < env->manifest.n_services && !busy; u++)
+		busy = env->units[u].state == UNIT_EXECUTING;
+	if (busy)
+		loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
+	else
+		sys_forget_code();
+}
+
 static void boot(struct env *env)
 {
 	env->booted = true;
+	loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
+	want_at_boot(env);
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		env->units[u].wanted = env->units[u].at_boot = true;
-	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		unit_event(env, u, ON_START);
+		if (env->units[u].wanted)
+			unit_event(env, u, ON_START);
 }
 
 static int make_names(struct env *env)
@@ -438,6 +474,15 @@ static void dispatch(struct env *env, const struct loop_event *e)
 	case SOURCE_EXEC:
 		launch_exec_event(env, (uint16_t)e->index);
 		break;
+	case SOURCE_READY:
+		notify_ready_event(env, (uint16_t)e->index);
+		break;
+	case SOURCE_NOTIFY:
+		notify_event(env, (uint16_t)e->index);
+		break;
+	case SOURCE_KEEPER:
+		reaper_keeper_event(env, (uint16_t)e->index);
+		break;
 	case SOURCE_CGROUP:
 		if (reaper_is_empty(env, (uint16_t)e->index))
 			unit_event(env, (uint16_t)e->index, ON_EMPTY);
@@ -467,8 +512,10 @@ static void on_timer(struct env *env, uint32_t timer)
 		worker_timer(env, timer - TIMER_WORKER(env, 0));
 	else if (timer == TIMER_SHUTDOWN(env))
 		shutdown_timer(env);
-	else
+	else if (timer == TIMER_COUNTER(env))
 		counter_timer(env);
+	else
+		come_to_rest(env);
 }
 
 static void turn(struct env *env)
@@ -503,6 +550,7 @@ int environment_run(struct env *env)
 		if (env->workers[w].pid > 0)
 			sys_kill(env->workers[w].pid, SIGKILL);
 	cgroup_close(env);
+	notify_close_all(env);
 	int left = core_ready(env->core) ? core_wipe(env->core) : 0;
 	if (left != 0)
 		log_error("the Tao counts %d programs that were not said to have ended", left);

@@ -27,6 +27,9 @@ enum source {
 	SOURCE_SIGNAL,
 	SOURCE_WORKER,
 	SOURCE_EXEC,
+	SOURCE_READY,
+	SOURCE_NOTIFY,
+	SOURCE_KEEPER,
 	SOURCE_CGROUP,
 	SOURCE_CHANNEL,
 	SOURCE_LISTENER,
@@ -48,8 +51,9 @@ enum worker_kind { WORKER_MOUNT, WORKER_ROOT, WORKER_MEASURE, WORKERS };
 
 /* Room for what one start needs while it is made. */
 struct launch_scratch {
-	char *env[LAUNCH_ENV_MAX + 6];
+	char *env[LAUNCH_ENV_MAX + 9];
 	char service[SERVICE_NAME_MAX + 16];
+	char notify[128], watchdog[48];
 	uint8_t name[LAUNCH_NAME_MAX];				   /* of the launch or end being worked on */
 	uint8_t program[LAUNCH_NAME_MAX], joined[LAUNCH_NAME_MAX]; /* launch_name's own */
 };
@@ -61,19 +65,15 @@ struct launch_scratch {
 #define TIMER_WORKER(env, w) (2U * (env)->manifest.n_services + ADMIN_CLIENTS_MAX + (uint32_t)(w))
 #define TIMER_SHUTDOWN(env) TIMER_WORKER(env, WORKERS)
 #define TIMER_COUNTER(env) (TIMER_SHUTDOWN(env) + 1)
-#define TIMER_COUNT(env) (TIMER_COUNTER(env) + 1)
+#define TIMER_REST(env) (TIMER_COUNTER(env) + 1)
+#define TIMER_COUNT(env) (TIMER_REST(env) + 1)
 
 /* Which process is whose: open addressing, a power of two, at most half full. */
-enum pid_role { PID_NONE, PID_MAIN, PID_KILLER, PID_WORKER, PID_RESCUE };
+enum pid_role { PID_NONE, PID_MAIN, PID_KEEPER, PID_KILLER, PID_WORKER, PID_RESCUE };
 struct pid_entry {
 	pid_t pid;
 	uint16_t index;
 	uint8_t role;
-};
-
-/* Programs of units, as measured for their last start. */
-struct unit_digests {
-	struct digest program, files;
 };
 
 struct admin_client {
@@ -123,8 +123,8 @@ struct env {
 
 	/* The units. */
 	struct unit *units;
-	struct unit_digests *digests;
-	uint16_t *successors; /* of unit u: [successor_at[u], successor_at[u + 1]) */
+	struct digest *programs, *files; /* as measured for the last start; files where there are any */
+	uint16_t *successors;		 /* of unit u: [successor_at[u], successor_at[u + 1]) */
 	uint32_t *successor_at;
 	uint16_t *changed; /* ring of units whose neighbours are to be told */
 	uint32_t changed_head, changed_n;
@@ -134,6 +134,7 @@ struct env {
 	uint8_t *reach_seen;
 	struct launch_scratch *scratch;
 	uint64_t launches;
+	int64_t extension; /* of ON_EXTENDED: how much, ns */
 	uint32_t runnable_n, waiting_memory_n;
 
 	/* cgroups: path of the directory below which each service gets its own, or "". */
@@ -195,11 +196,26 @@ int cgroup_watch(struct env *env, uint16_t u); /* SOURCE_CGROUP events from now 
 void cgroup_unwatch(struct env *env, uint16_t u);
 void cgroup_close(struct env *env);
 
-/* Kills everything of a unit: its cgroup, else all processes of its own uid, else its process group. */
+/* Has it to have a subreaper of its own, for want of a cgroup and a uid? */
+bool reaper_wants_keeper(const struct env *env, uint16_t u, int cgroup);
+void reaper_keeper_event(struct env *env, uint16_t u); /* it said something */
+/* A signal for its main process alone. */
+void reaper_tell(struct env *env, uint16_t u, int signal);
+/* Kills everything of a unit: its cgroup, else all processes of its own uid, else all that its keeper keeps. */
 void reaper_kill_all(struct env *env, uint16_t u);
 /* Is anything left that we can know of? */
 bool reaper_is_empty(struct env *env, uint16_t u);
 void reaper_signal(struct env *env);
+
+/* What a service says of itself (notify.c). open: before its start; *ready_end is the child's end of the pipe of
+ * $TAO_READY_FD, the caller's to close, or -1. */
+int notify_open(struct env *env, uint16_t u, int *ready_end);
+void notify_path(const struct env *env, uint16_t u, char *path, size_t cap);
+bool notify_wanted(const struct service *service); /* has it a socket to notify on? */
+void notify_event(struct env *env, uint16_t u);
+void notify_ready_event(struct env *env, uint16_t u);
+void notify_close(struct env *env, uint16_t u);
+void notify_close_all(struct env *env); /* at the end: the directory */
 
 void channel_open(struct env *env, uint16_t u, int fd);
 void channel_close(struct env *env, uint16_t u);

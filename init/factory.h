@@ -32,14 +32,17 @@ struct start_plan {
 	const struct service *service;
 	const struct measured *measured;
 	int channel;	  /* the child's end; becomes fd 3 */
+	int ready;	  /* the child's end of the pipe of $TAO_READY_FD, which becomes fd 4, or -1 */
 	int in, out, err; /* what becomes fds 0, 1, 2; -1: /dev/null for in, taoinit's own for out and err */
+	bool keep;	  /* under a subreaper of its own (keeper.h) */
 	int cgroup;	  /* fd of the service's cgroup directory, or -1 */
 	char *const *env; /* complete */
 };
 
 struct started {
-	pid_t pid;
+	pid_t pid; /* of the program, or of its keeper */
 	int exec_error; /* read end of a CLOEXEC pipe: end of file when the program runs, else a start_failure; never blocks */
+	int keeper; /* socket of its keeper, -1: it has none */
 };
 
 /* What the child writes to the pipe when it could not get as far as the program. */

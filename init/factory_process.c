@@ -8,18 +8,20 @@
 #include <linux/capability.h>
 #include <stdio.h>
 
+#include "keeper.h"
 #include "measure.h"
 #include "sys.h"
 #include "sys_child.h"
 
 #define FD_CHANNEL 3
+#define FD_READY 4
 
-/* The child's descriptors, at numbers that the final ones, 0 to 3, cannot hit; close-on-exec. -1 is none. */
+/* The child's descriptors, at numbers that the final ones, 0 to 4, cannot hit; close-on-exec. -1 is none. */
 struct child {
 	const struct start_plan *plan;
 	const struct service *service;
 	int pipe; /* to say what failed */
-	int channel, in, out, err;
+	int channel, ready, in, out, err;
 	int files;   /* mount of the measured copies */
 	int program; /* what to execute */
 	int rules;   /* of its Landlock domain */
@@ -55,6 +57,7 @@ static void take_descriptors(struct child *c)
 	const struct start_plan *plan = c->plan;
 	c->pipe = high(c, c->pipe);
 	c->channel = high(c, plan->channel);
+	c->ready = high(c, plan->ready);
 	c->in = high(c, plan->in);
 	c->out = high(c, plan->out);
 	c->err = high(c, plan->err);
@@ -92,7 +95,9 @@ static void set_descriptors(struct child *c)
 	else
 		sys_close(FD_CHANNEL);
 	/* Whatever else is open, and whether it was meant for children or not. */
-	must(c, "descriptors", sys_close_on_exec_from(FD_CHANNEL + 1));
+	if (c->ready >= 0)
+		must(c, "the ready pipe", sys_dup2(c->ready, FD_READY));
+	must(c, "descriptors", sys_close_on_exec_from(c->ready >= 0 ? FD_READY + 1 : FD_CHANNEL + 1));
 }
 
 /* ---- measured files ---- */
@@ -222,29 +227,57 @@ static _Noreturn void be(const struct start_plan *plan, int pipe)
 	set_rights(&c);
 	must(&c, "cwd", sys_chdir(plan->service->cwd));
 	sys_umask(022);
-	sys_default_signals();
+	sys_unblock_signals(); /* what is done at a signal was made the default when PID 1 began */
 	run(&c);
+}
+
+/* The program's parent, until nothing of it is left. */
+static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket)
+{
+	int r = sys_subreaper();
+	if (r < 0)
+		fail(pipe, "a subreaper", r);
+	pid_t pid = sys_fork(-1);
+	if (pid == 0)
+		be(plan, pipe);
+	if (pid < 0)
+		fail(pipe, "fork", pid);
+	keeper_run(socket, pid);
 }
 
 /* ---- the class ---- */
 
+static void close_pair(const int *fds)
+{
+	sys_close(fds[0]);
+	sys_close(fds[1]);
+}
+
 static int process_start(const struct start_plan *plan, struct started *started)
 {
-	int pipe[2];
+	int pipe[2], keeper[2] = { -1, -1 };
 	int r = sys_pipe(pipe);
 	if (r < 0)
 		return r;
-	pid_t pid = sys_fork(plan->cgroup);
+	r = plan->keep ? sys_socketpair(SOCK_SEQPACKET, keeper) : 0;
+	pid_t pid = r < 0 ? r : sys_fork(plan->cgroup);
+	if (pid == 0 && plan->keep)
+		keep(plan, pipe[1], keeper[1]);
 	if (pid == 0)
 		be(plan, pipe[1]);
-	sys_close(pipe[1]);
 	if (pid < 0) {
-		sys_close(pipe[0]);
+		close_pair(pipe);
+		if (plan->keep && r == 0)
+			close_pair(keeper);
 		return pid;
 	}
+	sys_close(pipe[1]);
+	if (plan->keep)
+		sys_close(keeper[1]);
 	sys_nonblock(pipe[0]);
 	started->pid = pid;
 	started->exec_error = pipe[0];
+	started->keeper = keeper[0];
 	return 0;
 }
 

@@ -35,10 +35,10 @@ static void write_program(const struct env *env, uint16_t u, struct wr *out)
 			args[n_args++] = span_str(s->exec[i]);
 	}
 	struct program_name name = {
-		.sha256 = env->digests[u].program.b,
+		.sha256 = env->programs[u].b,
 		.args = args,
 		.n_args = n_args,
-		.files_sha256 = s->n_files > 0 ? env->digests[u].files.b : NULL,
+		.files_sha256 = s->n_files > 0 ? env->files[u].b : NULL,
 		.entry_sha256 = s->measure_entry ? s->entry.b : NULL,
 		.trust_rootfs = s->trust_rootfs,
 		.privileged = s->privileged,
@@ -214,8 +214,10 @@ void launch_reply(struct env *env)
 /* ---- starting ---- */
 
 /* Pointers and added strings of one child's environment; valid until the next start. */
-static char *const *make_environment(const struct service *s, struct launch_scratch *scratch)
+static char *const *make_environment(const struct env *env, uint16_t u)
 {
+	const struct service *s = service_of(env, u);
+	struct launch_scratch *scratch = env->scratch;
 	int n = 0;
 	bool has_path = false;
 	for (int i = 0; i < s->n_env; i++) {
@@ -232,6 +234,18 @@ static char *const *make_environment(const struct service *s, struct launch_scra
 	scratch->env[n++] = (char *)(uintptr_t) "TAO_CHANNEL_FD=3";
 	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_CHANNEL_TYPE=pipe";
 	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_SPEC=tao::RPC+tao::FDMessageChannel(3, 3)";
+	if (notify_wanted(s)) {
+		memcpy(scratch->notify, "NOTIFY_SOCKET=", 14);
+		notify_path(env, u, scratch->notify + 14, sizeof scratch->notify - 14);
+		scratch->env[n++] = scratch->notify;
+	}
+	if (s->watchdog > 0) {
+		snprintf(scratch->watchdog, sizeof scratch->watchdog, "WATCHDOG_USEC=%lld",
+			 (long long)(s->watchdog / 1000));
+		scratch->env[n++] = scratch->watchdog;
+	}
+	if (s->ready == READY_FD)
+		scratch->env[n++] = (char *)(uintptr_t) "TAO_READY_FD=4";
 	scratch->env[n] = NULL;
 	return scratch->env;
 }
@@ -252,7 +266,7 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 	struct unit *unit = &env->units[u];
 	struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 	struct why why = { "" };
-	if (s->pinned && memcmp(s->sha256.b, m->program.b, sizeof m->program.b) != 0) {
+	if (s->sha256 != NULL && memcmp(s->sha256->b, m->program.b, sizeof m->program.b) != 0) {
 		char hex[65];
 		for (int i = 0; i < 32; i++)
 			snprintf(hex + 2 * i, 3, "%02x", m->program.b[i]);
@@ -262,8 +276,9 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 			 s->exec[0], hex, s->name);
 		return -EBADMSG;
 	}
-	env->digests[u].program = m->program;
-	env->digests[u].files = m->files_digest;
+	env->programs[u] = m->program;
+	if (s->n_files > 0)
+		env->files[u] = m->files_digest;
 	launch_name(env, u, false, &w);
 	if (w.err != ERR_NONE) {
 		unit_say(unit, "its name would be longer than %d bytes; leave measure.args out", LAUNCH_NAME_MAX);
@@ -280,7 +295,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 {
 	const struct service *s = service_of(env, u);
 	struct unit *unit = &env->units[u];
-	struct started started = { 0, -1 };
+	struct started started = { 0, -1, -1 };
 	struct start_plan plan = {
 		.service = s,
 		.measured = m,
@@ -288,24 +303,38 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		.in = -1,
 		.out = -1,
 		.err = -1,
-		.env = make_environment(s, env->scratch),
+		.env = make_environment(env, u),
 	};
 	if (plan.env == NULL) {
 		unit_say(unit, "more than %d variables in env", LAUNCH_ENV_MAX);
 		return -E2BIG;
 	}
+	int r = notify_open(env, u, &plan.ready);
+	if (r < 0)
+		return r;
 	plan.cgroup = cgroup_make(env, u);
-	int r = s->factory->start(&plan, &started);
+	plan.keep = reaper_wants_keeper(env, u, plan.cgroup);
+	r = s->factory->start(&plan, &started);
+	if (plan.ready >= 0)
+		sys_close(plan.ready);
 	if (plan.cgroup >= 0)
 		sys_close(plan.cgroup);
 	if (r < 0) {
 		unit_say(unit, "cannot start a process: %s", strerror(-r));
+		notify_close(env, u);
 		launch_forget(env, u);
 		return r;
 	}
-	unit->pid = started.pid;
 	unit->exec_error = started.exec_error;
-	pid_add(env, started.pid, PID_MAIN, u);
+	unit->keeper_fd = started.keeper;
+	if (started.keeper < 0) {
+		unit->pid = started.pid;
+		pid_add(env, started.pid, PID_MAIN, u);
+	} else {
+		unit->keeper = started.pid; /* which tells the other's pid */
+		pid_add(env, started.pid, PID_KEEPER, u);
+		loop_add(&env->loop, SOURCE_KEEPER, u, started.keeper, EPOLLIN);
+	}
 	if (started.exec_error >= 0)
 		loop_add(&env->loop, SOURCE_EXEC, u, started.exec_error, EPOLLIN);
 	channel_open(env, u, host_end);
@@ -389,6 +418,7 @@ void launch_ended(struct env *env, uint16_t u)
 		unit->exec_error = -1;
 	}
 	channel_close(env, u);
+	notify_close(env, u);
 	unit->pid = 0;
 	if (unit->added) {
 		struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);

@@ -10,7 +10,7 @@
 int loop_open(struct loop *loop, uint32_t n_timers)
 {
 	size_t each = sizeof *loop->when + sizeof *loop->heap + sizeof *loop->at;
-	uint8_t *memory = sys_map(each * n_timers);
+	uint8_t *memory = sys_map_own(each * n_timers);
 	if (memory == NULL)
 		return -ENOMEM;
 	loop->when = (int64_t *)(void *)memory;
@@ -102,6 +102,11 @@ void loop_timer(struct loop *loop, uint32_t timer, int64_t when)
 	loop_cancel(loop, timer);
 	loop->when[timer] = when;
 	rise(loop, loop->heap_n++, timer);
+}
+
+int64_t loop_when(const struct loop *loop, uint32_t timer)
+{
+	return loop->at[timer] != 0 ? loop->when[timer] : 0;
 }
 
 bool loop_is_set(const struct loop *loop, uint32_t timer)

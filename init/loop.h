@@ -39,6 +39,7 @@ void loop_remove(struct loop *loop, int fd);
 /* when: CLOCK_MONOTONIC ns; a timer is set once at a time. */
 void loop_timer(struct loop *loop, uint32_t timer, int64_t when);
 void loop_cancel(struct loop *loop, uint32_t timer);
+int64_t loop_when(const struct loop *loop, uint32_t timer); /* 0: not set */
 bool loop_is_set(const struct loop *loop, uint32_t timer);
 /* Takes the next timer that is due; false if there is none. */
 bool loop_due(struct loop *loop, int64_t now, uint32_t *timer);

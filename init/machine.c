@@ -9,6 +9,7 @@
 #include "machine.h"
 #include "mounts.h"
 #include "sys.h"
+#include "sys_child.h"
 #include "sys_machine.h"
 
 /* What a process gets between being asked and being killed, when the machine goes down. */
@@ -18,6 +19,7 @@
 
 void machine_begin(void)
 {
+	sys_default_actions();
 	/* Who starts us with 0, 1 or 2 closed would have our sockets get their numbers. */
 	for (int fd = 0; fd <= 2; fd++)
 		if (!sys_fd_valid(fd)) {

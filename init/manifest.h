@@ -28,6 +28,8 @@
 
 enum service_type { SERVICE_DAEMON, SERVICE_ONESHOT };
 enum restart_when { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum ready_when { READY_EXEC, READY_NOTIFY, READY_FD, READY_EXIT };
+enum failure_action { FAILURE_NOTHING, FAILURE_REBOOT, FAILURE_POWEROFF };
 enum channel_error { CHANNEL_ERROR_KEEP, CHANNEL_ERROR_RESTART };
 
 struct service_limit {
@@ -43,38 +45,41 @@ struct service {
 	const char *name;
 	const struct factory_class *factory; /* process unless the manifest says otherwise */
 	char *const *exec;		     /* NULL-terminated; exec[0] is absolute and is the program */
-	int n_exec;
 	char *const *env; /* "K=V", NULL-terminated, in the order of the manifest; what we add is not in it */
-	int n_env;
+	int n_exec, n_env;
 	const char *cwd;  /* "/" by default */
 	const char *user; /* as written; NULL: a uid of its own */
 	const char *group;
+	const gid_t *groups; /* supplementary */
 	uid_t uid;
 	gid_t gid;
-	const gid_t *groups; /* supplementary */
-	int n_groups;
+	int n_groups, n_files, n_limits;
+	uint16_t n_after, n_requires, n_wants;
+	uint16_t failure_start;	  /* 1 + the index of what on_failure starts, 0: none */
+	const char *failure_name; /* on_failure.start, as written, or NULL */
+	const uint16_t *after;	  /* indexes of services; includes those of requires and wants */
+	const uint16_t *requires; /* and, behind them, n_wants that are only wanted */
+	int64_t start_timeout;	  /* ns, 0: none; default 60 s, for oneshots none */
+	int64_t watchdog;	  /* ns, 0: none */
+	int64_t restart_delay;	  /* ns; default 100 ms */
+	int64_t restart_window;	  /* ns; default 60 s */
+	int64_t stop_timeout;	  /* ns; default 7 s */
+	uint32_t max_restarts;	  /* 0: never give up */
+	int stop_signal;	  /* default SIGTERM */
+	enum service_type type : 8;
+	enum ready_when ready : 8;
+	enum restart_when restart : 8;		 /* default: on-failure for daemons, never for oneshots */
+	enum channel_error on_channel_error : 8; /* default keep */
+	enum failure_action failure_action : 8;
+	bool on_call; /* some on_failure names it: not started at boot */
 	bool own_uid; /* nobody else has this uid */
-	enum service_type type;
-	const uint16_t *after; /* indexes of services; includes those of requires, as DESIGN section 8 says */
-	const uint16_t *requires;
-	uint16_t n_after, n_requires;
-	enum restart_when restart;	     /* default: on-failure for daemons, never for oneshots */
-	int64_t restart_delay;		     /* ns; default 100 ms */
-	uint32_t max_restarts;		     /* 0: never give up */
-	int64_t restart_window;		     /* ns; default 60 s */
-	int stop_signal;		     /* default SIGTERM */
-	int64_t stop_timeout;		     /* ns; default 7 s */
-	enum channel_error on_channel_error; /* default keep */
 	bool essential, privileged, debuggable;
-	bool pinned;
-	struct digest sha256; /* the pin */
 	bool measure_args, measure_entry, trust_rootfs;
-	const char *const *files; /* measure.files, absolute, in the order of the manifest */
-	int n_files;
-	struct digest entry;   /* SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
-	uint64_t capabilities; /* bit CAP_x */
+	const struct digest *sha256; /* the pin, or NULL */
+	struct digest entry;	     /* SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
+	const char *const *files;    /* measure.files, absolute, in the order of the manifest */
+	uint64_t capabilities;	     /* bit CAP_x */
 	const struct service_limit *limits;
-	int n_limits;
 	size_t max_message; /* bytes of one frame on its channel; default 1 MiB */
 };
 
@@ -98,6 +103,7 @@ struct host {
 	const struct guard_class *guard;
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
 	int n_admin;
+	const char *runtime;  /* default /run/tao */
 	const char *hostname; /* NULL: leave as it is */
 	const struct mount_entry *mounts;
 	int n_mounts;

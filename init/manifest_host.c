@@ -9,10 +9,13 @@
 #include "transport.h"
 
 #define DEFAULT_KEY_FILE "/var/lib/tao/keys"
-#define DEFAULT_ADMIN_SOCKET "/run/tao/admin_socket"
+#define DEFAULT_RUNTIME "/run/tao"
+#define DEFAULT_ADMIN_SOCKET DEFAULT_RUNTIME "/admin_socket"
 /* As sockaddr_un has room for. */
 #define SOCKET_PATH_MAX 107
 #define HOSTNAME_MAX 64
+/* With "/notify.PID/NUMBER" behind it. */
+#define RUNTIME_MAX (SOCKET_PATH_MAX - 24)
 
 /* What this version has, from the lists, and what the format knows besides. */
 static const char *const roots[] = {
@@ -120,6 +123,11 @@ TAKE(host, admin)
 
 /* ---- the rest ---- */
 
+TAKE(host, runtime)
+{
+	return read_path(reader, value, RUNTIME_MAX, &((struct host *)into)->runtime);
+}
+
 TAKE(host, hostname)
 {
 	static const char ends[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -153,6 +161,8 @@ int read_host_defaults(struct reader *reader)
 		host->root = root_find("soft");
 	if (host->root_file == NULL && !host->root_ephemeral)
 		host->root_file = DEFAULT_KEY_FILE;
+	if (host->runtime == NULL)
+		host->runtime = DEFAULT_RUNTIME;
 	if (host->admin == NULL) {
 		struct admin_listener *one = arena_alloc(reader->arena, sizeof *one, sizeof(void *));
 		if (one == NULL)

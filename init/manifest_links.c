@@ -97,18 +97,21 @@ static size_t length(const cJSON *entry, const char *key)
 	return (size_t)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(entry, key));
 }
 
-/* after is requires and what only after names: one array, requires its beginning. */
+/* after is requires, then wants, then what only after names: one array. */
 static int link_one(const struct links *l, uint16_t self)
 {
 	struct reader *reader = l->reader;
 	struct service *s = &reader->manifest->services[self];
 	const cJSON *entry = reader->entries[self];
-	size_t n = length(entry, "requires") + length(entry, "after");
+	size_t n = length(entry, "requires") + length(entry, "wants") + length(entry, "after");
 	uint16_t *list = arena_alloc(reader->arena, n * sizeof *list, sizeof *list);
 	if (list == NULL)
 		return read_no_memory(reader);
 	int r = add(l, entry, "requires", self, list, &s->n_requires);
 	s->n_after = s->n_requires;
+	if (r == 0)
+		r = add(l, entry, "wants", self, list, &s->n_after);
+	s->n_wants = (uint16_t)(s->n_after - s->n_requires);
 	if (r == 0)
 		r = add(l, entry, "after", self, list, &s->n_after);
 	s->requires = list;
@@ -192,8 +195,9 @@ static int say_cycle(struct reader *reader, const uint16_t *cycle, size_t n_cycl
 {
 	const struct service *services = reader->manifest->services;
 	const cJSON *entry = reader->entries[cycle[0]];
-	const cJSON *at =
-		cJSON_GetObjectItemCaseSensitive(entry, services[cycle[0]].n_requires > 0 ? "requires" : "after");
+	const cJSON *at = cJSON_GetObjectItemCaseSensitive(entry, services[cycle[0]].n_requires > 0 ? "requires"
+								  : services[cycle[0]].n_wants > 0  ? "wants"
+												    : "after");
 	char path[CYCLE_SHOWN * (SERVICE_NAME_MAX + 4) + 64];
 	size_t n = 0;
 	for (size_t i = 0; i < n_cycle && i < CYCLE_SHOWN && n < 180; i++)
@@ -201,9 +205,10 @@ static int say_cycle(struct reader *reader, const uint16_t *cycle, size_t n_cycl
 	if (n_cycle > CYCLE_SHOWN || n >= 180)
 		n += (size_t)snprintf(path + n, sizeof path - n, "… (%zu services) → ", n_cycle);
 	snprintf(path + n, sizeof path - n, "%.64s", services[cycle[0]].name);
-	return read_fail(
-		reader, at, ERR_MALFORMED,
-		"a cycle, each waiting for the next: %s; take one of them out of \"after\" or \"requires\"", path);
+	return read_fail(reader, at, ERR_MALFORMED,
+			 "a cycle, each waiting for the next: %s; take one of them out of \"after\", \"wants\" or "
+			 "\"requires\"",
+			 path);
 }
 
 static int refuse_cycles(struct reader *reader)
@@ -216,6 +221,61 @@ static int refuse_cycles(struct reader *reader)
 	int r = n_cycle == 0 ? ERR_NONE : say_cycle(reader, room + 3 * n, n_cycle);
 	free(room);
 	return r;
+}
+
+/* ---- on failure ---- */
+
+/* What a failure starts, with all that is started along with it, must not lead back to the failure: each round
+ * would be at once. room: 2 for each service. */
+static bool leads_back(const struct manifest *m, uint16_t self, uint16_t *room)
+{
+	uint16_t *list = room, *seen = room + m->n_services;
+	size_t n = 0;
+	memset(seen, 0, m->n_services * sizeof *seen);
+	list[n++] = (uint16_t)(m->services[self].failure_start - 1);
+	seen[list[0]] = 1;
+	for (size_t i = 0; i < n; i++) {
+		const struct service *s = &m->services[list[i]];
+		if (list[i] == self)
+			return true;
+		for (uint16_t k = 0; k <= s->n_requires + s->n_wants; k++) {
+			uint16_t next = k < s->n_requires + s->n_wants ? s->requires[k]
+					: s->failure_start > 0	       ? (uint16_t)(s->failure_start - 1)
+								       : list[0];
+			if (!seen[next]) {
+				seen[next] = 1;
+				list[n++] = next;
+			}
+		}
+	}
+	return false;
+}
+
+static int link_failures(const struct links *l, uint16_t *room)
+{
+	struct manifest *m = l->reader->manifest;
+	bool any = false;
+	for (uint16_t i = 0; i < m->n_services; i++) {
+		const cJSON *value = cJSON_GetObjectItemCaseSensitive(l->reader->entries[i], "on_failure");
+		if (m->services[i].failure_name == NULL)
+			continue;
+		const cJSON *at = cJSON_GetObjectItemCaseSensitive(value, "start");
+		int index = find(l, at->valuestring);
+		if (index < 0)
+			return no_service(l, at);
+		m->services[i].failure_start = (uint16_t)(index + 1);
+		m->services[index].on_call = true;
+		any = true;
+	}
+	for (uint16_t i = 0; any && i < m->n_services; i++)
+		if (m->services[i].failure_start > 0 && leads_back(m, i, room))
+			return read_fail(l->reader,
+					 cJSON_GetObjectItemCaseSensitive(l->reader->entries[i], "on_failure"),
+					 ERR_MALFORMED,
+					 "would start %s again, at once and for ever; take that out of what is "
+					 "started then",
+					 m->services[i].name);
+	return ERR_NONE;
 }
 
 int read_links(struct reader *reader)
@@ -232,6 +292,8 @@ int read_links(struct reader *reader)
 	int r = refuse_duplicates(&l);
 	for (uint16_t i = 0; i < m->n_services && r == 0; i++)
 		r = link_one(&l, i);
+	if (r == 0)
+		r = link_failures(&l, room);
 	free(room);
 	return r == 0 ? refuse_cycles(reader) : r;
 }

@@ -39,6 +39,7 @@ enum object {
 	OBJECT_mount,
 	OBJECT_service,
 	OBJECT_stop,
+	OBJECT_on_failure,
 	OBJECT_measure,
 	OBJECT_tao
 };
@@ -107,10 +108,13 @@ int read_limits(struct reader *reader, const cJSON *value, struct service *servi
 int read_signal(struct reader *reader, const cJSON *value, int *signal);
 /* The first capability of a service that needs "privileged", as text with the reason; false if there is none. */
 bool read_privilege(uint64_t capabilities, const char **name, const char **reason);
+/* What has to hold between the keys of manifest_when.c. */
+int read_check_when(struct reader *reader, const cJSON *value, const struct service *service);
 int read_service(struct reader *reader, const cJSON *value, struct service *service);
 /* After all services have been read: names become indexes, order, uids. */
 int read_links(struct reader *reader);
 int read_owners(struct reader *reader);
+
 /* The hash of docs/entry-hash.md; of an entry that has been read. */
 void entry_hash(const struct sha256_impl *sha256, struct service *service);
 

@@ -45,6 +45,9 @@ static int check_variable(struct reader *reader, const cJSON *at)
 					 "no name of a variable; write letters, digits and _, such as \"LANG\"");
 	if (strncmp(name, "TAO_", 4) == 0 || strncmp(name, "CLOUDPROXY_TAO_", 15) == 0)
 		return read_fail(reader, at, ERR_DENIED, "is set by taoinit itself; take it out");
+	if (strcmp(name, "NOTIFY_SOCKET") == 0 || strcmp(name, "WATCHDOG_USEC") == 0)
+		return read_fail(reader, at, ERR_DENIED,
+				 "is set by taoinit itself; take it out, and see \"ready\" and \"watchdog\"");
 	for (const cJSON *other = at->prev; other->next != NULL; other = other->prev)
 		if (strcmp(other->string, name) == 0)
 			return read_fail(reader, at, ERR_EXISTS, "stands here a second time; keep one of them");
@@ -205,9 +208,11 @@ TAKE(service, essential)
 
 TAKE(service, sha256)
 {
-	struct service *s = into;
-	s->pinned = true;
-	return read_sha256(reader, value, &s->sha256);
+	struct digest *pin = arena_alloc(reader->arena, sizeof *pin, 1);
+	if (pin == NULL)
+		return read_no_memory(reader);
+	((struct service *)into)->sha256 = pin;
+	return read_sha256(reader, value, pin);
 }
 
 TAKE(measure, args)
@@ -366,7 +371,8 @@ static int check(struct reader *reader, const cJSON *value, const struct service
 			reader, get(value, "max_restarts"), ERR_MALFORMED,
 			"counts nothing where nothing is restarted; write \"restart\": \"on-failure\", or take "
 			"it out");
-	return check_measure(reader, value, s);
+	int r = read_check_when(reader, value, s);
+	return r < 0 ? r : check_measure(reader, value, s);
 }
 
 int read_service(struct reader *reader, const cJSON *value, struct service *s)
@@ -377,6 +383,8 @@ int read_service(struct reader *reader, const cJSON *value, struct service *s)
 	s->factory = factory_find("process");
 	s->cwd = "/";
 	s->restart = oneshot ? RESTART_NEVER : RESTART_ON_FAILURE;
+	s->ready = oneshot ? READY_EXIT : READY_EXEC;
+	s->start_timeout = oneshot ? 0 : 60 * NS_PER_S;
 	s->restart_delay = 100 * NS_PER_MS;
 	s->restart_window = 60 * NS_PER_S;
 	s->stop_signal = SIGTERM;

@@ -7,7 +7,8 @@
 #include <signal.h>
 
 #include "environment.h"
-#include "log.h"
+#include "factory.h"
+#include "keeper.h"
 #include "rescue.h"
 #include "sys.h"
 
@@ -77,17 +78,39 @@ static _Noreturn void kill_uid(uid_t uid)
 	sys_exit(1);
 }
 
+static void ask_keeper(const struct unit *unit, enum keeper_word word, int value)
+{
+	struct keeper_message message = { (int32_t)word, value };
+	sys_send(unit->keeper_fd, span_of(&message, sizeof message), NULL, 0);
+}
+
+bool reaper_wants_keeper(const struct env *env, uint16_t u, int cgroup)
+{
+	return cgroup < 0 && !by_uid(env, u);
+}
+
+void reaper_tell(struct env *env, uint16_t u, int signal)
+{
+	struct unit *unit = &env->units[u];
+	if (unit->keeper > 0)
+		ask_keeper(unit, KEEPER_SIGNAL, signal);
+	else if (unit->pid > 0)
+		env->manifest.services[u].factory->signal(unit->pid, signal);
+}
+
 void reaper_kill_all(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	unit->killing = true;
+	if (unit->keeper > 0) {
+		ask_keeper(unit, KEEPER_KILL, 0);
+		return;
+	}
 	if (cgroup_kill(env, u) == 0)
 		return;
 	if (unit->pid > 0) {
 		sys_kill(-unit->pid, SIGKILL);
 		sys_kill(unit->pid, SIGKILL);
-	} else if (unit->group > 0) {
-		sys_kill(-unit->group, SIGKILL);
 	}
 	if (!by_uid(env, u) || unit->killer > 0)
 		return;
@@ -103,13 +126,11 @@ void reaper_kill_all(struct env *env, uint16_t u)
 bool reaper_is_empty(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
-	if (unit->pid > 0 || unit->killer > 0)
+	if (unit->pid > 0 || unit->killer > 0 || unit->keeper > 0)
 		return false;
 	if (env->cgroup_base[0] != '\0')
 		return cgroup_is_empty(env, u);
-	if (by_uid(env, u))
-		return unit->swept;
-	return unit->group <= 0 || sys_kill(-unit->group, 0) == -ESRCH;
+	return !by_uid(env, u) || unit->swept;
 }
 
 /* ---- reaping ---- */
@@ -122,12 +143,11 @@ static void worker_gone(struct env *env, uint16_t w)
 	environment_worker_ended(env, w);
 }
 
-static void main_gone(struct env *env, uint16_t u, pid_t pid, int status)
+static void main_gone(struct env *env, uint16_t u, int status)
 {
 	struct unit *unit = &env->units[u];
 	unit->status = status;
 	unit->ended = true;
-	unit->group = pid;
 	unit->swept = false;
 	launch_ended(env, u);
 	unit_event(env, u, ON_ENDED);
@@ -141,19 +161,40 @@ static void killer_gone(struct env *env, uint16_t u, int status)
 	unit_event(env, u, ON_EMPTY);
 }
 
-/* An orphan was one of the last of some service that has only its process group to tell by. */
-static void orphans_gone(struct env *env)
+void reaper_keeper_event(struct env *env, uint16_t u)
 {
-	if (env->cgroup_base[0] != '\0')
-		return;
-	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		if (env->units[u].state == UNIT_CLEANING)
-			unit_event(env, u, ON_EMPTY);
+	struct unit *unit = &env->units[u];
+	struct keeper_message m;
+	while (unit->keeper_fd >= 0 &&
+	       sys_recv(unit->keeper_fd, &m, sizeof m, NULL, 0, NULL) == (ssize_t)sizeof m) {
+		if (m.word == KEEPER_STARTED && unit->added)
+			unit->pid = m.value;
+		else if (m.word == KEEPER_ENDED && unit->added)
+			main_gone(env, u, m.value);
+	}
+}
+
+static void keeper_gone(struct env *env, uint16_t u, int status)
+{
+	struct unit *unit = &env->units[u];
+	reaper_keeper_event(env, u);
+	loop_remove(&env->loop, unit->keeper_fd);
+	sys_close(unit->keeper_fd);
+	unit->keeper_fd = -1;
+	unit->keeper = 0;
+	/* It could not start the program, or was killed: then the program has gone on without it. */
+	if (unit->added && unit->pid > 0) {
+		sys_kill(-unit->pid, SIGKILL);
+		sys_kill(unit->pid, SIGKILL);
+	}
+	if (unit->added)
+		main_gone(env, u, status);
+	else
+		unit_event(env, u, ON_EMPTY);
 }
 
 void reaper_signal(struct env *env)
 {
-	bool orphans = false;
 	int status, i;
 	for (i = 0; i < REAP_MAX; i++) {
 		pid_t pid = sys_reap(&status);
@@ -162,7 +203,10 @@ void reaper_signal(struct env *env)
 		struct pid_entry who = pid_take(env, pid);
 		switch ((enum pid_role)who.role) {
 		case PID_MAIN:
-			main_gone(env, who.index, pid, status);
+			main_gone(env, who.index, status);
+			break;
+		case PID_KEEPER:
+			keeper_gone(env, who.index, status);
 			break;
 		case PID_KILLER:
 			killer_gone(env, who.index, status);
@@ -174,11 +218,8 @@ void reaper_signal(struct env *env)
 			rescue_ended(env);
 			break;
 		case PID_NONE:
-			orphans = true;
-			break;
+			break; /* an orphan */
 		}
 	}
 	env->reap_more = i == REAP_MAX;
-	if (orphans)
-		orphans_gone(env);
 }

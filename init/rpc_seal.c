@@ -27,7 +27,7 @@ static bool find_caller(struct rpc_call *call, struct seal_party *caller)
 		return false;
 	}
 	caller->name = wr_span(&name);
-	caller->program = span_of(env->digests[call->unit].program.b, SEAL_HASH);
+	caller->program = span_of(env->programs[call->unit].b, SEAL_HASH);
 	caller->entry = span_of(service_of(call)->entry.b, SEAL_HASH);
 	return true;
 }

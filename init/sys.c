@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -23,11 +24,12 @@ static int result(int r)
 	return r < 0 ? -errno : r;
 }
 
+/* Not through musl, which sets close-on-exec a second time, for kernels that no longer run. */
 int sys_open(const char *path, int flags, mode_t mode)
 {
 	int fd;
 	do
-		fd = open(path, flags | O_CLOEXEC, mode);
+		fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_LARGEFILE, mode);
 	while (fd < 0 && errno == EINTR);
 	return result(fd);
 }
@@ -124,7 +126,7 @@ int sys_dup2(int from, int to)
 
 int sys_dup_high(int fd)
 {
-	return result(fcntl(fd, F_DUPFD_CLOEXEC, 10));
+	return result((int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 10)); /* as in sys_open */
 }
 
 int sys_mkdir(const char *path, mode_t mode)
@@ -150,6 +152,11 @@ int sys_stat(const char *path, struct stat *st)
 int sys_fstat(int fd, struct stat *st)
 {
 	return result(fstat(fd, st));
+}
+
+int sys_chown(const char *path, uid_t uid, gid_t gid)
+{
+	return result(lchown(path, uid, gid));
 }
 
 int sys_chmod(const char *path, mode_t mode)
@@ -286,6 +293,30 @@ void *sys_map(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+void *sys_map_own(size_t n)
+{
+	void *p = sys_map(n);
+	if (p != NULL)
+		madvise(p, n, MADV_DONTFORK);
+	return p;
+}
+
+/* The linker's name for the beginning of the program. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+void sys_forget_code(void)
+{
+	const uintptr_t page = 4096, base = (uintptr_t)&__ehdr_start;
+	const ElfW(Phdr) *h = (const ElfW(Phdr) *)(base + __ehdr_start.e_phoff);
+	for (int i = 0; i < __ehdr_start.e_phnum; i++, h++) {
+		/* What is written to, by us or by relocation, has nowhere to come back from. */
+		if (h->p_type != PT_LOAD || (h->p_flags & PF_W) != 0)
+			continue;
+		uintptr_t first = (base + h->p_vaddr) & ~(page - 1);
+		madvise((void *)first, base + h->p_vaddr + h->p_filesz - first, MADV_DONTNEED);
+	}
+}
+
 void sys_unmap(void *p, size_t n)
 {
 	munmap(p, n);
@@ -309,7 +340,8 @@ void *sys_map_secret(size_t n, bool *locked)
 		munmap(base, n + page);
 		return NULL;
 	}
-	*locked = mlock(p, n) == 0;
+	/* Page by page, as they are used: most of the stack never is. */
+	*locked = mlock2(p, n, MLOCK_ONFAULT) == 0 || mlock(p, n) == 0;
 	return p;
 }
 

@@ -41,6 +41,7 @@ int sys_unlink(const char *path);
 int sys_stat(const char *path, struct stat *st);
 int sys_fstat(int fd, struct stat *st);
 int sys_chmod(const char *path, mode_t mode);
+int sys_chown(const char *path, uid_t uid, gid_t gid); /* of a link, the link itself */
 int sys_chdir(const char *path);
 ssize_t sys_readlink(const char *path, char *p, size_t cap); /* NUL-terminated */
 mode_t sys_umask(mode_t mask);
@@ -58,6 +59,7 @@ ssize_t sys_send_wait(int fd, struct span bytes, const int *fds, int n_fds);
 /* The same, blocking: for workers and commands, never in PID 1's loop. */
 ssize_t sys_recv_wait(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
 int sys_listen_unix(const char *path, mode_t mode);
+int sys_bind_datagram(const char *path, mode_t mode); /* non-blocking */
 int sys_connect_unix(const char *path);
 int sys_accept(int fd);
 int sys_peer(int fd, struct ucred *who);
@@ -84,6 +86,8 @@ pid_t sys_getppid(void);
 int sys_reaches_any(
 	void); /* is there a process, but PID 1 and us, that we may signal? 1, 0, -errno without /proc */
 int sys_kill(pid_t pid, int sig);
+/* To all descendants of the caller and their process groups; how many, or -errno without /proc. Allocates. */
+int sys_kill_descendants(int sig);
 pid_t sys_wait(pid_t pid, int *status); /* blocks: never in PID 1's loop */
 int sys_setuid_only(uid_t uid);		/* real, effective and saved; groups stay */
 int sys_subreaper(void);
@@ -110,6 +114,10 @@ int sys_group_find(const char *name, gid_t *gid);
 
 /* Memory. */
 void *sys_map(size_t n); /* anonymous, private, lazily filled; NULL on failure */
+/* The same, for what no child needs: it does not get it, and forking does not have to copy its tables. */
+void *sys_map_own(size_t n);
+/* Our own code and constants: what is needed is read in again. For those who have come to rest. */
+void sys_forget_code(void);
 void sys_unmap(void *p, size_t n);
 void sys_forget(void *p, size_t n); /* gives the pages back; they read as zeros from now on */
 /* Locked, not dumped, wiped in children (DESIGN, section 2); a guard page stands below. NULL on failure;

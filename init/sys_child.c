@@ -33,15 +33,21 @@ int sys_take_terminal(int fd)
 	return ioctl(fd, TIOCSCTTY, 0) < 0 ? -errno : 0;
 }
 
-/* The system calls themselves: musl keeps three signals to itself and would leave them ignored, where somebody had
+/* The system call itself: musl keeps three signals to itself and would leave them ignored, where somebody had
  * that before us. */
-void sys_default_signals(void)
+void sys_default_actions(void)
 {
 	/* struct sigaction as the kernel has it is no larger than this: handler, flags, restorer, mask. */
 	static const unsigned long normal[4];
 	static const uint64_t none;
 	for (int sig = 1; sig <= KERNEL_SIGNALS; sig++)
 		syscall(SYS_rt_sigaction, sig, normal, NULL, sizeof none);
+}
+
+void sys_default_signals(void)
+{
+	static const uint64_t none;
+	sys_default_actions();
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
@@ -53,14 +59,15 @@ int sys_set_limit(int resource, uint64_t soft, uint64_t hard)
 
 int sys_set_groups(gid_t gid, const gid_t *groups, size_t n)
 {
-	if (setgroups(n, groups) < 0)
+	/* Not through musl, which would tell all threads, of which there are none. */
+	if (syscall(SYS_setgroups, n, groups) < 0)
 		return -errno;
-	return result(setresgid(gid, gid, gid));
+	return result(syscall(SYS_setresgid, gid, gid, gid));
 }
 
 int sys_set_uid(uid_t uid)
 {
-	return result(setresuid(uid, uid, uid));
+	return result(syscall(SYS_setresuid, uid, uid, uid));
 }
 
 static int set_capabilities(uint64_t keep, bool lower)
@@ -88,11 +95,11 @@ int sys_bound_capabilities(uint64_t keep)
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	int r = set_capabilities(keep, false);
 	for (int cap = 0; r == 0 && cap < 64; cap++) {
-		int has = prctl(PR_CAPBSET_READ, cap);
-		if (has < 0)
+		if ((keep >> cap & 1) != 0 || prctl(PR_CAPBSET_DROP, cap) == 0)
+			continue;
+		if (errno == EINVAL)
 			break; /* this kernel's last one was the one before */
-		if (has == 1 && (keep >> cap & 1) == 0)
-			r = result(prctl(PR_CAPBSET_DROP, cap));
+		r = prctl(PR_CAPBSET_READ, cap) == 0 ? 0 : -EPERM;
 	}
 	return r;
 }

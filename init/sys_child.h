@@ -12,6 +12,9 @@
 
 int sys_session(void);
 int sys_take_terminal(int fd); /* as the session's controlling terminal */
+/* Default action for every signal; before PID 1 sets its own few, so that its children, of which exec takes these
+ * back, need not do it again. */
+void sys_default_actions(void);
 /* Default action for every signal, nothing blocked. SIG_IGN would survive exec. */
 void sys_default_signals(void);
 int sys_set_limit(int resource, uint64_t soft, uint64_t hard);

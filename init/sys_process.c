@@ -8,7 +8,9 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -73,6 +75,86 @@ int sys_reaches_any(void)
 		found = pid > 1 && pid != getpid() && kill(pid, 0) == 0;
 	}
 	closedir(proc);
+	return found;
+}
+
+struct family {
+	pid_t pid, parent, group;
+	bool ours;
+};
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct family *x = a, *y = b;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* /proc/PID/stat: "pid (name) state parent group …", where the name may hold anything. */
+static bool read_family(const char *pid, struct family *one)
+{
+	char path[32], text[512];
+	int parent = 0, group = 0;
+	snprintf(path, sizeof path, "/proc/%.10s/stat", pid);
+	const char *end = sys_read_file(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+	if (end == NULL || sscanf(end + 1, " %*c %d %d", &parent, &group) != 2)
+		return false;
+	*one = (struct family){ atoi(pid), parent, group, false };
+	return true;
+}
+
+static struct family *read_all(size_t *n)
+{
+	DIR *proc = opendir("/proc");
+	struct family *all = NULL;
+	struct dirent *entry;
+	*n = 0;
+	while (proc != NULL && (entry = readdir(proc)) != NULL) {
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		struct family *more = *n % 256 == 0 ? realloc(all, (*n + 256) * sizeof *all) : all;
+		if (more == NULL)
+			break;
+		all = more;
+		*n += read_family(entry->d_name, &all[*n]);
+	}
+	if (proc != NULL)
+		closedir(proc);
+	return all;
+}
+
+/* Parents mostly have the smaller pids: two rounds, unless pids have begun anew. */
+static void mark_ours(struct family *all, size_t n)
+{
+	qsort(all, n, sizeof *all, by_pid);
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < n; i++) {
+			struct family key = { .pid = all[i].parent };
+			const struct family *parent = bsearch(&key, all, n, sizeof *all, by_pid);
+			if (!all[i].ours && (key.pid == getpid() || (parent != NULL && parent->ours)))
+				more = all[i].ours = true;
+		}
+	}
+}
+
+int sys_kill_descendants(int sig)
+{
+	size_t n;
+	struct family *all = read_all(&n);
+	int found = 0;
+	if (all == NULL)
+		return -ENOENT;
+	mark_ours(all, n);
+	for (size_t i = 0; i < n; i++) {
+		if (!all[i].ours)
+			continue;
+		found++;
+		kill(all[i].pid, sig);
+		/* Whole groups, because that leaves no time to fork. Theirs are of sessions begun below us. */
+		if (all[i].group > 1 && all[i].group != getpgrp())
+			kill(-all[i].group, sig);
+	}
+	free(all);
 	return found;
 }
 

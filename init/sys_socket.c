@@ -162,13 +162,13 @@ int sys_connect_unix(const char *path)
 	return fd;
 }
 
-int sys_listen_unix(const char *path, mode_t mode)
+static int bind_unix(int type, const char *path, mode_t mode)
 {
 	struct sockaddr_un a;
 	int error = unix_address(path, &a);
 	if (error < 0)
 		return error;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	unlink(path); /* left over from a run that was killed */
@@ -177,13 +177,25 @@ int sys_listen_unix(const char *path, mode_t mode)
 	int r = bind(fd, (struct sockaddr *)&a, sizeof a);
 	error = -errno;
 	umask(old);
-	if (r < 0 || listen(fd, 64) < 0) {
-		if (r == 0)
-			error = -errno;
-		close(fd);
-		return error;
-	}
-	return fd;
+	if (r == 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
+int sys_listen_unix(const char *path, mode_t mode)
+{
+	int fd = bind_unix(SOCK_STREAM, path, mode);
+	if (fd < 0 || listen(fd, 64) == 0)
+		return fd;
+	int error = -errno;
+	close(fd);
+	return error;
+}
+
+int sys_bind_datagram(const char *path, mode_t mode)
+{
+	return bind_unix(SOCK_DGRAM, path, mode);
 }
 
 int sys_accept(int fd)

@@ -153,6 +153,27 @@ static void timer(struct env *env, uint16_t u, int64_t from_now)
 	loop_timer(&env->loop, TIMER_UNIT(env, u), sys_now() + from_now);
 }
 
+static int exit_code(const struct unit *unit, enum unit_state state)
+{
+	return unit->ended && !unit->exec_failed ? unit_exit_code(unit->status)
+	       : state == UNIT_FAILED		 ? EXIT_NOT_RUN
+						 : 0;
+}
+
+/* on_failure. What it starts is started when the turn's changes are told: no cell gives an order up. */
+static void failed(struct env *env, uint16_t u)
+{
+	const struct service *s = service_of(env, u);
+	struct unit *unit = &env->units[u];
+	unit->call_help = s->failure_start > 0;
+	if (s->failure_action == FAILURE_NOTHING)
+		return;
+	env->exit_decided = true;
+	log_info("%s has failed: stopping", s->name);
+	environment_stop(env, s->failure_action == FAILURE_REBOOT ? END_REBOOT : END_POWEROFF,
+			 exit_code(unit, UNIT_FAILED));
+}
+
 /* It rests for good unless somebody starts it: the essential one takes the host with it. */
 static void rest(struct env *env, uint16_t u, enum unit_state state)
 {
@@ -164,11 +185,11 @@ static void rest(struct env *env, uint16_t u, enum unit_state state)
 	enter(env, u, state);
 	if (state == UNIT_FAILED)
 		log_error("%s: %s", name_of(env, u), unit->reason != NULL ? unit->reason : "failed");
+	if (state == UNIT_FAILED && by_itself && !env->stopping)
+		failed(env, u);
 	if (!service_of(env, u)->essential)
 		return;
-	int code = unit->ended && !unit->exec_failed ? unit_exit_code(unit->status)
-		   : state == UNIT_FAILED	     ? EXIT_NOT_RUN
-						     : 0;
+	int code = exit_code(unit, state);
 	if (!env->stopping && by_itself) {
 		env->exit_decided = true;
 		log_info("%s, which is essential, is %s: stopping", name_of(env, u), unit_state_text(state));
@@ -187,6 +208,7 @@ static void try_start(struct env *env, uint16_t u)
 		unit->killing = false;
 		unit->exec_failed = false;
 		unit->retry = false;
+		unit->blamed = unit->ready_said = unit->status_said = unit->reloading = false;
 		enter(env, u, UNIT_MEASURING);
 		timer(env, u, MEASURE_TIMEOUT);
 		launch_ask(env, u);
@@ -211,12 +233,17 @@ static int64_t backoff(const struct service *service, uint32_t streak)
 	return d < BACKOFF_MAX ? d : BACKOFF_MAX;
 }
 
-static int64_t retry_delay(uint32_t streak)
+/* For want of memory, processes, descriptors: again and again, with one line in the log, and one when it works. */
+static void try_again(struct env *env, uint16_t u)
 {
+	struct unit *unit = &env->units[u];
 	int64_t d = RETRY_FIRST;
-	for (uint32_t i = 1; i < streak && d < RETRY_MAX; i++)
+	for (uint32_t i = 0; i < unit->tries && d < RETRY_MAX; i++)
 		d *= 2;
-	return d < RETRY_MAX ? d : RETRY_MAX;
+	if (unit->tries++ == 0)
+		log_warning("%s: %s; trying again until it works", name_of(env, u), unit->reason);
+	enter(env, u, UNIT_BACKOFF);
+	timer(env, u, d < RETRY_MAX ? d : RETRY_MAX);
 }
 
 static void wait_and_start(struct env *env, uint16_t u, int64_t delay)
@@ -254,7 +281,8 @@ static bool may_restart(struct env *env, uint16_t u)
 static void describe_end(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
-	if (unit->exec_failed)
+	unit->status_said = false;
+	if (unit->exec_failed || unit->blamed)
 		return;
 	if (WIFSIGNALED(unit->status))
 		unit_say(unit, "ended by signal %d%s", WTERMSIG(unit->status),
@@ -268,8 +296,8 @@ static void settle(struct env *env, uint16_t u)
 {
 	const struct service *s = service_of(env, u);
 	struct unit *unit = &env->units[u];
-	bool success =
-		unit->ended && !unit->exec_failed && WIFEXITED(unit->status) && WEXITSTATUS(unit->status) == 0;
+	bool success = unit->ended && !unit->exec_failed && !unit->blamed && WIFEXITED(unit->status) &&
+		       WEXITSTATUS(unit->status) == 0;
 	cgroup_unwatch(env, u);
 	unit->killing = false;
 	if (unit->again && !env->stopping) {
@@ -284,7 +312,7 @@ static void settle(struct env *env, uint16_t u)
 		return;
 	}
 	if (unit->exec_failed && unit->retry) {
-		wait_and_start(env, u, retry_delay(unit->streak));
+		try_again(env, u);
 		return;
 	}
 	if (unit->exec_failed) {
@@ -321,7 +349,7 @@ static void rest_start(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	unit->wanted = true;
-	unit->streak = 0;
+	unit->streak = unit->tries = 0;
 	unit->in_window = 0;
 	try_start(env, u);
 }
@@ -365,30 +393,72 @@ static void measuring_timer(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	unit_say(unit, "its program could not be read within %lld s", (long long)(MEASURE_TIMEOUT / NS_PER_S));
-	log_warning("%s: %s; trying again", name_of(env, u), unit->reason);
-	unit->streak++;
 	unit->launch = 0;
 	/* A worker that waits for a dead disk helps nobody else either. */
 	if (env->workers[WORKER_MEASURE].pid > 0)
 		sys_kill(env->workers[WORKER_MEASURE].pid, SIGKILL);
-	enter(env, u, UNIT_BACKOFF);
-	timer(env, u, retry_delay(unit->streak));
+	try_again(env, u);
 }
 
 /* A start that did not get as far as a process: out of memory or processes. */
 static void measuring_failed(struct env *env, uint16_t u)
 {
-	struct unit *unit = &env->units[u];
-	unit->streak++;
-	if (unit->streak == 1)
-		log_warning("%s: %s; trying again until it works", name_of(env, u), unit->reason);
-	enter(env, u, UNIT_BACKOFF);
-	timer(env, u, retry_delay(unit->streak));
+	try_again(env, u);
+}
+
+static void become_up(struct env *env, uint16_t u)
+{
+	const struct service *s = service_of(env, u);
+	enter(env, u, UNIT_UP);
+	if (s->watchdog > 0)
+		timer(env, u, s->watchdog);
 }
 
 static void executing_ok(struct env *env, uint16_t u)
 {
-	enter(env, u, service_of(env, u)->type == SERVICE_ONESHOT ? UNIT_STARTING : UNIT_UP);
+	const struct service *s = service_of(env, u);
+	if (env->units[u].tries > 0)
+		log_info("%s: runs after %u tries", s->name, (unsigned)env->units[u].tries + 1);
+	env->units[u].tries = 0;
+	if (s->ready == READY_EXEC || env->units[u].ready_said) {
+		become_up(env, u);
+		return;
+	}
+	enter(env, u, UNIT_STARTING);
+	if (s->start_timeout > 0)
+		timer(env, u, s->start_timeout);
+}
+
+static void executing_ready(struct env *env, uint16_t u)
+{
+	env->units[u].ready_said = true;
+}
+
+static void starting_ready(struct env *env, uint16_t u)
+{
+	if (service_of(env, u)->type == SERVICE_DAEMON)
+		become_up(env, u);
+}
+
+static void up_ready(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit->status_said = unit->status_said && !unit->reloading;
+	unit->reloading = false;
+}
+
+static void up_alive(struct env *env, uint16_t u)
+{
+	if (service_of(env, u)->watchdog > 0)
+		timer(env, u, service_of(env, u)->watchdog);
+}
+
+/* Never less time than there is, and none where there is no limit. */
+static void extend(struct env *env, uint16_t u)
+{
+	int64_t when = loop_when(&env->loop, TIMER_UNIT(env, u)), more = sys_now() + env->extension;
+	if (when != 0 && more > when && !env->units[u].killing)
+		loop_timer(&env->loop, TIMER_UNIT(env, u), more);
 }
 
 /* Said; its end follows. */
@@ -406,17 +476,61 @@ static void executing_timer(struct env *env, uint16_t u)
 	timer(env, u, KILL_AGAIN);
 }
 
+/* An end that nobody ordered counts against it. */
+static void count_end(struct unit *unit)
+{
+	unit->streak = sys_now() - unit->since > GOOD_LIFE && unit->state == UNIT_UP ? 1 : unit->streak + 1;
+}
+
 void unit_begin_stop(struct env *env, uint16_t u)
 {
-	struct unit *unit = &env->units[u];
 	const struct service *s = service_of(env, u);
 	enter(env, u, UNIT_STOPPING);
-	if (unit->pid > 0) {
-		s->factory->signal(unit->pid, s->stop_signal);
-		/* A process that was stopped would never act on it. */
-		s->factory->signal(unit->pid, SIGCONT);
-	}
+	reaper_tell(env, u, s->stop_signal);
+	/* A process that was stopped would never act on it. */
+	reaper_tell(env, u, SIGCONT);
 	timer(env, u, s->stop_timeout);
+}
+
+/* Stopped for its own fault; what follows is what would follow its own end. */
+static void blame(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit->blamed = true;
+	unit->status_said = false;
+	log_warning("%s: %s: stopping it", name_of(env, u), unit->reason);
+	count_end(unit);
+	unit_begin_stop(env, u);
+}
+
+static void starting_timer(struct env *env, uint16_t u)
+{
+	unit_say(&env->units[u], "was not ready within %lld ms (start_timeout)",
+		 (long long)(service_of(env, u)->start_timeout / NS_PER_MS));
+	blame(env, u);
+}
+
+/* It does not answer: no use in asking it to end. */
+static void up_timer(struct env *env, uint16_t u)
+{
+	struct unit *unit = &env->units[u];
+	unit_say(unit, "gave no sign of life within %lld ms (watchdog)",
+		 (long long)(service_of(env, u)->watchdog / NS_PER_MS));
+	log_warning("%s: %s: killing it", name_of(env, u), unit->reason);
+	unit->blamed = true;
+	unit->status_said = false;
+	count_end(unit);
+	enter(env, u, UNIT_STOPPING);
+	reaper_kill_all(env, u);
+	timer(env, u, KILL_AGAIN);
+}
+
+/* It ends by itself and says so: it has the time to stop, and its end is its own. */
+static void leaving(struct env *env, uint16_t u)
+{
+	count_end(&env->units[u]);
+	enter(env, u, UNIT_STOPPING);
+	timer(env, u, service_of(env, u)->stop_timeout);
 }
 
 static void running_stop(struct env *env, uint16_t u)
@@ -455,7 +569,8 @@ static void running_deps(struct env *env, uint16_t u)
 static void running_ended(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
-	unit->streak = sys_now() - unit->since > GOOD_LIFE && unit->state == UNIT_UP ? 1 : unit->streak + 1;
+	if (!unit->exec_failed || !unit->retry)
+		count_end(unit);
 	describe_end(env, u);
 	if (reaper_is_empty(env, u)) {
 		settle(env, u);
@@ -471,14 +586,14 @@ static void running_ended(struct env *env, uint16_t u)
 static void stopping_ended(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
-	int64_t deadline = unit->since + service_of(env, u)->stop_timeout;
+	int64_t deadline = loop_when(&env->loop, TIMER_UNIT(env, u));
 	describe_end(env, u);
 	if (reaper_is_empty(env, u)) {
 		settle(env, u);
 		return;
 	}
 	enter(env, u, UNIT_CLEANING);
-	bool watched = cgroup_watch(env, u) == 0;
+	bool watched = unit->keeper > 0 || cgroup_watch(env, u) == 0;
 	if (!watched || unit->killing)
 		reaper_kill_all(env, u);
 	int64_t left = deadline - sys_now();
@@ -542,6 +657,8 @@ typedef void cell(struct env *env, uint16_t u);
 	[ON_START] = rest_start,     [ON_STOP] = rest_stop,        [ON_DEPS] = nothing, \
 	[ON_MEASURED] = nothing,     [ON_REFUSED] = nothing, \
 	[ON_EXEC_OK] = nothing,      [ON_EXEC_FAILED] = nothing, \
+	[ON_READY] = nothing,        [ON_LEAVING] = nothing,       [ON_ALIVE] = nothing, \
+	[ON_EXTENDED] = nothing,     [ON_BLAMED] = nothing, \
 	[ON_ENDED] = nothing,        [ON_EMPTY] = nothing,         [ON_TIMER] = nothing }
 
 static cell *const matrix[UNIT_STATES][UNIT_EVENTS] = {
@@ -552,41 +669,57 @@ static cell *const matrix[UNIT_STATES][UNIT_EVENTS] = {
 		[ON_START] = nothing,           [ON_STOP] = waiting_stop,       [ON_DEPS] = waiting_deps,
 		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
 		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_READY] = nothing,           [ON_LEAVING] = nothing,         [ON_ALIVE] = nothing,
+		[ON_EXTENDED] = nothing,        [ON_BLAMED] = nothing,
 		[ON_ENDED] = nothing,           [ON_EMPTY] = nothing,           [ON_TIMER] = nothing },
 	[UNIT_MEASURING] = {
 		[ON_START] = nothing,           [ON_STOP] = waiting_stop,       [ON_DEPS] = measuring_deps,
 		[ON_MEASURED] = measuring_measured, [ON_REFUSED] = measuring_refused,
 		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = measuring_failed,
+		[ON_READY] = nothing,           [ON_LEAVING] = nothing,         [ON_ALIVE] = nothing,
+		[ON_EXTENDED] = nothing,        [ON_BLAMED] = nothing,
 		[ON_ENDED] = nothing,           [ON_EMPTY] = nothing,           [ON_TIMER] = measuring_timer },
 	[UNIT_EXECUTING] = {
 		[ON_START] = running_start,     [ON_STOP] = running_stop,       [ON_DEPS] = running_deps,
 		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
 		[ON_EXEC_OK] = executing_ok,    [ON_EXEC_FAILED] = executing_failed,
+		[ON_READY] = executing_ready,   [ON_LEAVING] = nothing,         [ON_ALIVE] = nothing,
+		[ON_EXTENDED] = nothing,        [ON_BLAMED] = nothing,
 		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = executing_timer },
 	[UNIT_STARTING] = {
 		[ON_START] = running_start,     [ON_STOP] = running_stop,       [ON_DEPS] = running_deps,
 		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
 		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
-		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = nothing },
+		[ON_READY] = starting_ready,    [ON_LEAVING] = leaving,         [ON_ALIVE] = nothing,
+		[ON_EXTENDED] = extend,         [ON_BLAMED] = blame,
+		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = starting_timer },
 	[UNIT_UP] = {
 		[ON_START] = running_start,     [ON_STOP] = running_stop,       [ON_DEPS] = running_deps,
 		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
 		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
-		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = nothing },
+		[ON_READY] = up_ready,          [ON_LEAVING] = leaving,         [ON_ALIVE] = up_alive,
+		[ON_EXTENDED] = nothing,        [ON_BLAMED] = blame,
+		[ON_ENDED] = running_ended,     [ON_EMPTY] = nothing,           [ON_TIMER] = up_timer },
 	[UNIT_STOPPING] = {
 		[ON_START] = stopping_start,    [ON_STOP] = stopping_stop,      [ON_DEPS] = nothing,
 		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
 		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_READY] = nothing,           [ON_LEAVING] = nothing,         [ON_ALIVE] = nothing,
+		[ON_EXTENDED] = extend,         [ON_BLAMED] = nothing,
 		[ON_ENDED] = stopping_ended,    [ON_EMPTY] = nothing,           [ON_TIMER] = kill_timer },
 	[UNIT_CLEANING] = {
 		[ON_START] = stopping_start,    [ON_STOP] = stopping_stop,      [ON_DEPS] = nothing,
 		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
 		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_READY] = nothing,           [ON_LEAVING] = nothing,         [ON_ALIVE] = nothing,
+		[ON_EXTENDED] = nothing,        [ON_BLAMED] = nothing,
 		[ON_ENDED] = nothing,           [ON_EMPTY] = cleaning_empty,    [ON_TIMER] = cleaning_timer },
 	[UNIT_BACKOFF] = {
 		[ON_START] = backoff_start,     [ON_STOP] = waiting_stop,       [ON_DEPS] = measuring_deps,
 		[ON_MEASURED] = nothing,        [ON_REFUSED] = nothing,
 		[ON_EXEC_OK] = nothing,         [ON_EXEC_FAILED] = nothing,
+		[ON_READY] = nothing,           [ON_LEAVING] = nothing,         [ON_ALIVE] = nothing,
+		[ON_EXTENDED] = nothing,        [ON_BLAMED] = nothing,
 		[ON_ENDED] = nothing,           [ON_EMPTY] = nothing,           [ON_TIMER] = backoff_timer },
 };
 /* clang-format on */

@@ -3,6 +3,7 @@
  * Orders to units, and how their changes reach their neighbours.
  */
 #include "environment.h"
+#include "log.h"
 #include "unit.h"
 
 static const struct service *service_of(const struct env *env, uint16_t u)
@@ -20,6 +21,12 @@ void unit_settle_all(struct env *env)
 		env->changed_head = (env->changed_head + 1) % env->manifest.n_services;
 		env->changed_n--;
 		env->units[u].queued = false;
+		if (env->units[u].call_help) {
+			env->units[u].call_help = false;
+			log_info("%s has failed: starting %s", s->name,
+				 service_of(env, (uint16_t)(s->failure_start - 1))->name);
+			unit_start(env, (uint16_t)(s->failure_start - 1));
+		}
 		for (uint32_t i = env->successor_at[u]; i < env->successor_at[u + 1]; i++)
 			unit_event(env, env->successors[i], ON_DEPS);
 		for (uint16_t i = 0; i < s->n_after; i++)
@@ -29,7 +36,7 @@ void unit_settle_all(struct env *env)
 
 /* ---- orders ---- */
 
-/* Marks u and all that it reaches over requires (up) or that requires it (down): a worklist, because chains may
+/* Marks u and all that it reaches over requires and wants (up) or that requires it (down): a worklist, because chains may
  * be as long as the manifest. No cell that ON_START or ON_STOP can reach gives another order of this kind. */
 static size_t reach(struct env *env, uint16_t u, bool up)
 {
@@ -43,7 +50,7 @@ static size_t reach(struct env *env, uint16_t u, bool up)
 		uint16_t at = list[i];
 		const struct service *s = service_of(env, at);
 		if (up) {
-			for (uint16_t k = 0; k < s->n_requires; k++)
+			for (uint16_t k = 0; k < s->n_requires + s->n_wants; k++)
 				if (!seen[s->requires[k]]) {
 					seen[s->requires[k]] = 1;
 					list[n++] = s->requires[k];

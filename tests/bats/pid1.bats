@@ -14,6 +14,9 @@ setup_file()
 setup()
 {
 	helpers_setup
+	# In the long form, a thousand.
+	restarts="\"restart_delay\": \"0ms\", \"max_restarts\": 30"
+	[ -z "${TAO_SOAK:-}" ] || restarts="\"restart_delay\": \"0ms\", \"max_restarts\": 1000"
 }
 
 teardown()
@@ -103,18 +106,59 @@ teardown()
 
 @test "what a service leaves behind goes with it: by cgroup" {
 	[ -e /sys/fs/cgroup/unified/cgroup.procs ] || [ -e /sys/fs/cgroup/cgroup.procs ]
-	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], \"restart_delay\": \"0ms\", \"max_restarts\": 20 }"
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
 	start_host
 	eventually '[ "$(state_of s)" = failed ]'
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
 }
 
 @test "what a service leaves behind goes with it: by its uid, where there are no cgroups" {
-	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], \"restart_delay\": \"0ms\", \"max_restarts\": 20 }"
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
 	start_host unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
 	eventually '[ "$(state_of s)" = failed ]'
 	[ ! -e "/sys/fs/cgroup/unified/tao-$host" ]
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+}
+
+# As an ordinary user, who has neither cgroups nor uids to give.
+start_as_nobody()
+{
+	install -d -o nobody "$work/nobody"
+	sed -i "s,$work/keys/keys,$work/nobody/keys,; s,$socket,$work/nobody/admin," "$work/manifest.json"
+	socket=$work/nobody/admin
+	start_host setpriv --reuid=65534 --regid=65534 --clear-groups
+}
+
+@test "what a service leaves behind goes with it: by a subreaper, where there is nothing else" {
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
+	start_as_nobody
+	eventually "pgrep -P $host tao-keep"
+	eventually '[ "$(state_of s)" = failed ]'
+	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+	eventually "[ -z \"\$(pgrep -P $host tao-keep)\" ]"
+}
+
+@test "under a subreaper, a service is signalled, stopped with its strays, and its status is its own" {
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"forkbomb\"], \"limits\": { \"nproc\": 60 } },
+		\"w\": { \"exec\": [\"$tools/probe\", \"wait\"] },
+		\"x\": { \"exec\": [\"$tools/probe\", \"exit\", \"37\"], \"essential\": true, \"restart\": \"never\", \"after\": [\"w\"] }"
+	start_as_nobody
+	eventually "! kill -0 $host 2>/dev/null"
+	status=0
+	wait "$host" || status=$?
+	host=
+	[ "$status" -eq 37 ]
+	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+}
+
+@test "a subreaper that is killed takes its service with it, and the service is started again" {
+	manifest "\"w\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	start_as_nobody
+	eventually '[ "$(state_of w)" = up ]'
+	first=$(pid_of w)
+	kill -KILL "$(pgrep -P "$host" tao-keep)"
+	eventually '[ "$(pid_of w)" != $first ] && [ "$(state_of w)" = up ]'
+	[ "$(pgrep -cf "^$tools/probe")" = 1 ]
 }
 
 @test "a fork bomb with limits does not keep PID 1 from answering, and ends" {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -190,6 +192,63 @@ static int flood(long n)
 	return 0;
 }
 
+/* ---- saying how it is ---- */
+
+/* Each word: +N sleeps so many ms; ready and close are for TAO_READY_FD; anything else is a datagram, with | for newline. */
+static int notify(int n, char **words)
+{
+	const char *path = getenv("NOTIFY_SOCKET"), *ready = getenv("TAO_READY_FD");
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	signal(SIGTERM, SIG_DFL);
+	if (path != NULL)
+		strncpy(a.sun_path, path, sizeof a.sun_path - 1);
+	for (int i = 0; i < n; i++) {
+		char *word = words[i];
+		if (word[0] == '+') {
+			usleep((useconds_t)atoi(word) * 1000);
+		} else if (strcmp(word, "ready") == 0) {
+			write(atoi(ready), "\n", 1);
+		} else if (strcmp(word, "close") == 0) {
+			close(atoi(ready));
+		} else if (strcmp(word, "hangup") == 0) {
+			close(3);
+		} else if (strcmp(word, "stop") == 0) {
+			raise(SIGSTOP);
+		} else if (strcmp(word, "exit") == 0) {
+			return 0;
+		} else if (strcmp(word, "huge") == 0) {
+			static char big[8000];
+			memset(big, 'x', sizeof big);
+			sendto(fd, big, sizeof big, 0, (struct sockaddr *)&a, sizeof a);
+		} else if (strcmp(word, "fds") == 0) {
+			/* A pipe's end goes along; its closing by the host is seen as the end of the pipe. */
+			int p[2];
+			char control[CMSG_SPACE(sizeof(int))] = "", byte;
+			struct iovec v = { "BARRIER=1", 9 };
+			struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof a, .msg_iov = &v, .msg_iovlen = 1,
+					    .msg_control = control, .msg_controllen = sizeof control };
+			struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+			pipe(p);
+			c->cmsg_level = SOL_SOCKET;
+			c->cmsg_type = SCM_RIGHTS;
+			c->cmsg_len = CMSG_LEN(sizeof(int));
+			memcpy(CMSG_DATA(c), &p[1], sizeof(int));
+			sendmsg(fd, &m, 0);
+			close(p[1]);
+			read(p[0], &byte, 1);
+			say("barrier passed");
+		} else {
+			for (char *p = word; *p != 0; p++)
+				*p = *p == '|' ? '\n' : *p;
+			if (sendto(fd, word, strlen(word), 0, (struct sockaddr *)&a, sizeof a) < 0)
+				say(strerror(errno));
+		}
+	}
+	say("said");
+	wait_for_ever();
+}
+
 int main(int argc, char **argv, char **env)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -229,6 +288,8 @@ int main(int argc, char **argv, char **env)
 		say("stubborn");
 		wait_for_ever();
 	}
+	if (strcmp(what, "notify") == 0)
+		return notify(argc - 2, argv + 2);
 	if (strcmp(what, "forkbomb") == 0) {
 		say("bomb");
 		for (;;)

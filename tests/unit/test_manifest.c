@@ -325,7 +325,7 @@ TEST(defaults)
 	CHECK_INT(s->restart_window, 60 * NS_PER_S);
 	CHECK_INT(s->stop_timeout, 7 * NS_PER_S);
 	CHECK(s->max_restarts == 0 && s->stop_signal == SIGTERM && s->on_channel_error == CHANNEL_ERROR_KEEP);
-	CHECK(!s->essential && !s->privileged && !s->debuggable && !s->pinned && !s->measure_args);
+	CHECK(!s->essential && !s->privileged && !s->debuggable && s->sha256 == NULL && !s->measure_args);
 	CHECK(!s->measure_entry && !s->trust_rootfs && s->n_files == 0 && s->capabilities == 0 &&
 	      s->n_limits == 0);
 	CHECK_INT(s->max_message, 1 << 20);
@@ -434,7 +434,7 @@ TEST(service_keys)
 	CHECK_INT(s->stop_signal, SIGINT);
 	CHECK_INT(s->stop_timeout, 250 * NS_PER_MS);
 	CHECK(s->on_channel_error == CHANNEL_ERROR_RESTART && s->essential && s->privileged && s->debuggable);
-	CHECK(s->pinned && s->sha256.b[0] == 0x01 && s->sha256.b[31] == 0xef);
+	CHECK(s->sha256 != NULL && s->sha256->b[0] == 0x01 && s->sha256->b[31] == 0xef);
 	CHECK(s->measure_args && s->measure_entry && s->trust_rootfs && s->n_files == 2);
 	CHECK_STR(s->files[1], "/lib/y");
 	CHECK(s->capabilities == (1ULL << CAP_NET_ADMIN | 1ULL << CAP_CHECKPOINT_RESTORE));
@@ -520,9 +520,13 @@ TEST(service_errors)
 		{ "\"exce\":[]", "services.a.exce:", "no such key", "did you mean \"exec\"?" },
 		{ "\"bogus_key\":[]", "services.a.bogus_key:", "no such key", "tao.manifest(5)" },
 		{ "\"exec\":[\"/x\"]", "services.a.exec:", "second time", "keep one" },
-		{ "\"ready\":\"exec\"", "services.a.ready:", "not supported by this version", "take it out" },
-		{ "\"wants\":[]", "services.a.wants:", "not supported by this version", "take it out" },
-		{ "\"watchdog\":\"1s\"", "services.a.watchdog:", "not supported by this version", "take it out" },
+		{ "\"ready\":\"exit\"", "services.a.ready:", "a daemon does not end", "write exec" },
+		{ "\"type\":\"oneshot\",\"ready\":\"fd\"", "services.a.ready:", "a oneshot is ready", "exit" },
+		{ "\"type\":\"oneshot\",\"watchdog\":\"1s\"", "services.a.watchdog:", "watches daemons",
+		  "start_timeout" },
+		{ "\"on_failure\":{\"start\":\"a\"}", "services.a.on_failure:", "would start a again",
+		  "take that" },
+		{ "\"on_failure\":{\"start\":\"x\"}", "services.a.on_failure.start:", "no service", "add it" },
 		{ "\"image\":\"/x\"", "services.a.image:", "not supported by this version", "take it out" },
 		{ "\"kernel\":\"/x\"", "services.a.kernel:", "not supported by this version", "take it out" },
 		{ "\"initrd\":\"/x\"", "services.a.initrd:", "not supported by this version", "take it out" },

@@ -1,270 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* link: init/unit.c init/unit_orders.c init/shutdown.c crypto/base.c */
-/* The matrix of units in a world of its own: processes, workers and clocks are numbers here. A random walk gives
- * every kind of event in every order and checks, after each, what must always hold. */
-#include <errno.h>
-#include <signal.h>
-#include <sys/wait.h>
-
-#include "../../init/environment.h"
-#include "../../init/factory.h"
-#include "../../init/log.h"
-#include "../../init/sys.h"
-#include "test.h"
-
-#define N 3
-
-static struct {
-	int64_t now;
-	int64_t timer[N]; /* 0: not set */
-	int64_t shutdown_at;
-	bool asked[N], alive[N], exec_pending[N], stray[N], term[N], killed[N];
-	unsigned starts[N], added[N], removed[N];
-	bool no_cgroup;
-	unsigned started_while_stopping;
-} world;
-
-static struct env env;
-static struct service services[N];
-
-/* ---- the world's side of the seams ---- */
-
-void log_line(enum log_level level, const char *format, ...)
-{
-	(void)level, (void)format;
-}
-
-int64_t sys_now(void)
-{
-	return world.now;
-}
-
-int sys_kill(pid_t pid, int sig)
-{
-	(void)pid, (void)sig;
-	return 0;
-}
-
-void loop_timer(struct loop *loop, uint32_t timer, int64_t when)
-{
-	(void)loop;
-	if (timer < N)
-		world.timer[timer] = when;
-	else
-		world.shutdown_at = when;
-}
-
-void loop_cancel(struct loop *loop, uint32_t timer)
-{
-	(void)loop;
-	if (timer < N)
-		world.timer[timer] = 0;
-}
-
-void launch_ask(struct env *e, uint16_t u)
-{
-	world.asked[u] = true;
-	world.starts[u]++;
-	if (e->stopping)
-		world.started_while_stopping++;
-}
-
-void launch_forget(struct env *e, uint16_t u)
-{
-	(void)e, (void)u;
-}
-
-int cgroup_watch(struct env *e, uint16_t u)
-{
-	(void)e, (void)u;
-	return world.no_cgroup ? -ENOENT : 0;
-}
-
-void cgroup_unwatch(struct env *e, uint16_t u)
-{
-	(void)e, (void)u;
-}
-
-void reaper_kill_all(struct env *e, uint16_t u)
-{
-	e->units[u].killing = true;
-	world.killed[u] = true;
-}
-
-bool reaper_is_empty(struct env *e, uint16_t u)
-{
-	(void)e;
-	return !world.alive[u] && !world.stray[u];
-}
-
-static int fake_signal(pid_t pid, int sig)
-{
-	if (sig == SIGTERM)
-		world.term[pid - 1] = true;
-	return 0;
-}
-
-static const struct factory_class fake_factory = { .name = "fake", .signal = fake_signal };
-
-/* ---- what may happen ---- */
-
-static void set_up(void)
-{
-	static struct unit units[N];
-	static uint16_t changed[N], list[N], successors[N * N], requires[N][N], after[N][N];
-	static uint32_t at[N + 1];
-	static uint8_t seen[N];
-	memset(&world, 0, sizeof world);
-	memset(&env, 0, sizeof env);
-	for (int u = 0; u < N; u++)
-		free(units[u].reason);
-	memset(units, 0, sizeof units);
-	memset(services, 0, sizeof services);
-	world.now = NS_PER_S;
-	env.manifest.services = services;
-	env.manifest.n_services = N;
-	env.units = units;
-	env.changed = changed;
-	env.reach_list = list;
-	env.reach_seen = seen;
-	env.successors = successors;
-	env.successor_at = at;
-	for (uint16_t u = 0; u < N; u++) {
-		static const char *const names[N] = { "a", "b", "c" };
-		struct service *s = &services[u];
-		s->name = names[u];
-		s->factory = &fake_factory;
-		s->stop_signal = SIGTERM;
-		s->stop_timeout = 7 * NS_PER_S;
-		s->restart_delay = 100 * NS_PER_MS;
-		s->restart_window = 60 * NS_PER_S;
-		s->restart = RESTART_ON_FAILURE;
-		s->after = after[u];
-		s->requires = requires[u];
-		units[u].exec_error = units[u].cgroup_events = -1;
-	}
-}
-
-static void depend(uint16_t u, uint16_t on, bool needs)
-{
-	struct service *s = &services[u];
-	((uint16_t *)(uintptr_t)s->after)[s->n_after++] = on;
-	if (needs)
-		((uint16_t *)(uintptr_t)s->requires)[s->n_requires++] = on;
-}
-
-static void link_successors(void)
-{
-	uint32_t n = 0;
-	for (uint16_t u = 0; u < N; u++) {
-		env.successor_at[u] = n;
-		for (uint16_t v = 0; v < N; v++)
-			for (uint16_t i = 0; i < services[v].n_after; i++)
-				if (services[v].after[i] == u)
-					env.successors[n++] = v;
-	}
-	env.successor_at[N] = n;
-}
-
-static void boot(void)
-{
-	link_successors();
-	for (uint16_t u = 0; u < N; u++)
-		env.units[u].wanted = true;
-	for (uint16_t u = 0; u < N; u++)
-		unit_event(&env, u, ON_START);
-	unit_settle_all(&env);
-}
-
-static void measured(uint16_t u)
-{
-	world.asked[u] = false;
-	if (env.units[u].state != UNIT_MEASURING)
-		return; /* launch.c drops late answers */
-	CHECK(!world.alive[u] && !world.stray[u]);
-	world.alive[u] = world.exec_pending[u] = true;
-	world.term[u] = world.killed[u] = false;
-	world.added[u]++;
-	env.units[u].pid = u + 1;
-	unit_event(&env, u, ON_MEASURED);
-}
-
-static void exec_ok(uint16_t u)
-{
-	world.exec_pending[u] = false;
-	unit_event(&env, u, ON_EXEC_OK);
-}
-
-static void end(uint16_t u, int status, bool leaves_stray)
-{
-	world.alive[u] = world.exec_pending[u] = false;
-	world.stray[u] = leaves_stray;
-	world.removed[u]++;
-	env.units[u].pid = 0;
-	env.units[u].status = status;
-	env.units[u].ended = true;
-	unit_event(&env, u, ON_ENDED);
-}
-
-static void stray_ends(uint16_t u)
-{
-	world.stray[u] = false;
-	unit_event(&env, u, ON_EMPTY);
-}
-
-static void fire(uint16_t u)
-{
-	if (world.timer[u] > world.now)
-		world.now = world.timer[u];
-	world.timer[u] = 0;
-	unit_event(&env, u, ON_TIMER);
-}
-
-static void refused(uint16_t u, bool passing)
-{
-	world.asked[u] = false;
-	if (env.units[u].state == UNIT_MEASURING)
-		unit_event(&env, u, passing ? ON_EXEC_FAILED : ON_REFUSED);
-}
-
-/* ---- what must hold ---- */
-
-static void check_unit(uint16_t u)
-{
-	const struct unit *unit = &env.units[u];
-	bool needs_deadline = unit->state == UNIT_MEASURING || unit->state == UNIT_EXECUTING ||
-			      unit->state == UNIT_STOPPING || unit->state == UNIT_CLEANING ||
-			      unit->state == UNIT_BACKOFF;
-	if (needs_deadline)
-		CHECK(world.timer[u] != 0);
-	if (unit_at_rest(unit)) {
-		CHECK(!world.alive[u] && !world.stray[u]);
-		CHECK(!unit->wanted);
-		CHECK(world.timer[u] == 0);
-	}
-	if (unit->state == UNIT_UP || unit->state == UNIT_STARTING || unit->state == UNIT_EXECUTING)
-		CHECK(world.alive[u]);
-	if (unit->state == UNIT_CLEANING)
-		CHECK(!world.alive[u]);
-	if (unit->state == UNIT_WAITING) {
-		bool cause = false;
-		for (uint16_t i = 0; i < services[u].n_after; i++) {
-			const struct unit *other = &env.units[services[u].after[i]];
-			cause = cause || (other->state != UNIT_UP && other->state != UNIT_DONE);
-		}
-		CHECK(cause);
-	}
-	CHECK(world.added[u] - world.removed[u] == (world.alive[u] ? 1u : 0u));
-	CHECK(!unit->queued);
-}
-
-static void check_world(void)
-{
-	for (uint16_t u = 0; u < N; u++)
-		check_unit(u);
-	CHECK(world.started_while_stopping == 0);
-	CHECK(env.changed_n == 0);
-}
+/* A random walk gives every kind of event in every order and checks, after each, what must always hold. */
+#include "unit_world.h"
 
 /* ---- random walks ---- */
 
@@ -510,6 +247,65 @@ TEST(an_essential_end_is_the_hosts_end)
 	CHECK_INT(env.exit_code, 37);
 }
 
+TEST(failed_tries_do_not_count_as_crashes)
+{
+	set_up();
+	boot();
+	for (int i = 0; i < 5; i++) {
+		refused(0, true);
+		fire(0);
+	}
+	up(0);
+	CHECK_INT(env.units[0].tries, 0);
+	end(0, SIGSEGV, false);
+	CHECK_INT(env.units[0].state, UNIT_MEASURING); /* the first restart is at once */
+}
+
+TEST(more_time_is_never_less)
+{
+	set_up();
+	services[0].ready = services[1].ready = READY_NOTIFY;
+	services[0].start_timeout = 10 * NS_PER_S;
+	boot();
+	up(0);
+	up(1);
+	CHECK_INT(env.units[0].state, UNIT_STARTING);
+	env.extension = NS_PER_S;
+	unit_event(&env, 0, ON_EXTENDED);
+	unit_event(&env, 1, ON_EXTENDED);
+	CHECK_INT(world.timer[0] - world.now, 10 * NS_PER_S);
+	CHECK_INT(world.timer[1], 0); /* no limit stays no limit */
+	env.extension = 20 * NS_PER_S;
+	unit_event(&env, 0, ON_EXTENDED);
+	CHECK_INT(world.timer[0] - world.now, 20 * NS_PER_S);
+	fire(0);
+	CHECK_INT(env.units[0].state, UNIT_STOPPING);
+	CHECK(world.term[0]);
+	end(0, 0, false);
+	CHECK_INT(env.units[0].state, UNIT_MEASURING); /* it had failed, whatever its status */
+}
+
+TEST(who_pulls_his_watchdog_is_killed_and_backs_off)
+{
+	set_up();
+	services[0].ready = READY_NOTIFY;
+	services[0].watchdog = NS_PER_S;
+	boot();
+	for (int i = 0; i < 2; i++) {
+		up(0);
+		unit_event(&env, 0, ON_READY);
+		CHECK_INT(env.units[0].state, UNIT_UP);
+		world.now += NS_PER_S / 2;
+		unit_event(&env, 0, ON_ALIVE);
+		CHECK_INT(world.timer[0] - world.now, NS_PER_S);
+		fire(0);
+		CHECK(world.killed[0] && !world.term[0]);
+		end(0, SIGKILL, false);
+		CHECK(strstr(env.units[0].reason, "watchdog") != NULL);
+	}
+	CHECK_INT(env.units[0].state, UNIT_BACKOFF);
+}
+
 TEST(giving_up_says_so)
 {
 	set_up();
@@ -532,6 +328,9 @@ int main(void)
 	RUN(stopping_takes_dependents_first);
 	RUN(what_does_not_stop_is_killed_after_seven_seconds);
 	RUN(an_essential_end_is_the_hosts_end);
+	RUN(failed_tries_do_not_count_as_crashes);
+	RUN(more_time_is_never_less);
+	RUN(who_pulls_his_watchdog_is_killed_and_backs_off);
 	RUN(giving_up_says_so);
 	RUN(every_walk_keeps_the_rules);
 	return test_end();
