@@ -22,8 +22,6 @@ opterr
 optind
 optopt
 gmtime_r
-localtime_r
-strftime
 isatty
 perror
 printf
