@@ -108,23 +108,19 @@ int measure_worker(int socket)
 {
 	static uint8_t message[MEASURE_MESSAGE_MAX];
 	struct measure_state state = { .sha256 = sha256_pick(), .own_uid = sys_getuid(), .request = 1 };
-	bool active = true;
 	confine(&state);
 	for (;;) {
 		/* Only while there are leases to be ended does anything wake us but a request. */
 		while (image_leased(&state) && sys_wait_readable(socket, 1000) == 0)
 			image_trim(&state);
 		/* At rest a worker holds little of its code; the first quiet moment after work tells. */
-		if (active && sys_wait_readable(socket, QUIET_MS) == 0) {
+		if (sys_wait_readable(socket, QUIET_MS) == 0)
 			sys_forget_code();
-			active = false;
-		}
 		ssize_t n = sys_recv_wait(socket, message, sizeof message, NULL, 0, NULL);
 		if ((n == 0 && sys_hung_up(socket)) || n == -ECONNRESET)
 			return 0;
 		if (n < 0 && n != -EMSGSIZE)
 			return 1;
-		active = true;
 		answer(&state, socket, span_of(message, n > 0 ? (size_t)n : 0));
 	}
 }
