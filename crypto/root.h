@@ -31,7 +31,7 @@ struct root_config {
 	const uint8_t *manifest; /* SHA-256 */
 	struct span guard;	 /* binary SubPrin */
 	struct root_log *log;
-	void *room; /* class->room zeroed bytes, which stay where they are */
+	void *room; /* class->room zeroed bytes, which stay where they are; NULL: resume is for the counters alone */
 };
 
 /* The event log where PID 1 and the root workers have it, so that it outlives any of these. Bytes are written before
