@@ -43,6 +43,7 @@ int record_worker(int socket, void *arg)
 		answer.id = question.id;
 		if (open && !is_recorded(host, question.tag, data))
 			answer.error = root.class->measure(&root, question.tag, data, &answer.report);
+		root_log_save(host);
 		if (answer.error != ERR_NONE && open)
 			root_report_transport(&answer.report, answer.error);
 		if (sys_send_wait(socket, span_of(&answer, sizeof answer), NULL, 0) < 0)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "../crypto/counters_file.h"
@@ -8,6 +9,8 @@
 #include "sys.h"
 #include "sys_platform.h"
 #include "sys_tpm.h"
+
+#define EVENTLOG_FILE "/eventlog"
 
 /* Of this process: struct platform points into it. */
 static struct sys_tpm tpm;
@@ -44,6 +47,23 @@ void root_report_transport(struct root_report *report, int err)
 {
 	if ((err == ERR_IO || err == ERR_TIMEOUT) && tpm.why[0] != '\0')
 		snprintf(report->text, sizeof report->text, "TPM: %.240s", tpm.why);
+}
+
+void root_log_save(const struct host *host)
+{
+	static int fd = -1;
+	static uint32_t written;
+	const struct root_log *log = host->root_log;
+	char path[sizeof((struct root *)0)->file + sizeof EVENTLOG_FILE];
+	if (log == NULL || host->root_dir == NULL)
+		return;
+	if (fd < 0) {
+		snprintf(path, sizeof path, "%s" EVENTLOG_FILE, host->root_dir);
+		/* Each process writes it anew once: its predecessor may have died in the middle. */
+		fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	}
+	if (fd >= 0 && log->n > written && sys_write_all(fd, log->bytes + written, log->n - written) == 0)
+		written = log->n;
 }
 
 /* The root states, by a key of its own, that the signing key speaks for the host. */
@@ -93,6 +113,7 @@ int root_worker(int socket, void *arg)
 	opened.error = open_root(host, &root, &opened);
 	if (opened.error != ERR_NONE)
 		root_report_transport(&opened.report, opened.error);
+	root_log_save(host);
 	int r = sys_write_all(socket, &opened, sizeof opened);
 	bool open = opened.error == ERR_NONE;
 	wipe(&opened, sizeof opened);

@@ -45,6 +45,9 @@ const struct platform *root_platform(const struct host *host, struct root_config
 /* Where an operation failed because the TPM could not be reached: the reason, with the remedy, instead. */
 void root_report_transport(struct root_report *report, int err);
 
+/* The event log as a file beside the key file, for others to read: what is new in it. Nothing depends on it. */
+void root_log_save(const struct host *host);
+
 /* The workers' lives; arg is the struct host of the manifest. Both block. */
 int root_worker(int socket, void *arg);
 int root_counter_worker(int socket, void *arg);
