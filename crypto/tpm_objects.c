@@ -76,7 +76,8 @@ static int create(struct tpm *tpm, const char *step, struct span template, struc
 	TPM2B_PRIVATE *private = NULL;
 	size_t at = 0;
 	secret.sensitive.userAuth.size = (UINT16)auth.n;
-	memcpy(secret.sensitive.userAuth.buffer, auth.p, auth.n);
+	if (auth.n > 0)
+		memcpy(secret.sensitive.userAuth.buffer, auth.p, auth.n);
 	secret.sensitive.data.size = (UINT16)data.n;
 	if (data.n > 0)
 		memcpy(secret.sensitive.data.buffer, data.p, data.n);

@@ -184,6 +184,7 @@ bool record_worker_ended(struct env *env)
 	struct record_desk *desk = env->records;
 	bool give_up = worker_of(env)->deaths + 1 >= RECORD_TRIES;
 	record_reply(env); /* what it said stands in the socket still */
+	log_warning("the record worker ended; it is started again when a launch is to be measured");
 	desk->sent_n = 0;
 	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
 		if (desk->slots[u].state == RECORD_SENT && give_up)

@@ -214,7 +214,9 @@ pcr15()
 	tpm2_startup -Q -c
 	tpm2_dictionarylockout -Q -s -n 1 -t 1000 -l 1000
 	tpm2_createprimary -Q -C o -G ecc -c "$dir/p" -p right
+	tpm2_flushcontext -Q -t
 	for _ in 1 2 3; do tpm2_create -Q -C "$dir/p" -G ecc -P wrong 2>/dev/null || true; done
+	tpm2_flushcontext -Q -t
 	run_host
 	[ "$status" = 0 ]
 }
@@ -300,7 +302,7 @@ pcr15()
 @test "the record worker killed: launches are recorded all the same, once each" {
 	services=
 	for i in 1 2 3 4 5 6; do
-		services+="\"s$i\": { \"exec\": [\"$tools/probe\", \"sleep\", \"$i\"], \"measure\": { \"args\": true } },"
+		services+="\"s$i\": { \"exec\": [\"$tools/probe\", \"wait\", \"$i\"], \"measure\": { \"args\": true } },"
 	done
 	tpm_manifest "$services"
 	sed -i 's/, "essential": true//' "$work/manifest.json"
@@ -309,22 +311,31 @@ pcr15()
 	eventually "pkill -KILL -P $host tao-record"
 	for i in 1 2 3 4 5 6; do eventually "[ \"\$(state_of s$i)\" = up ]"; done
 	# And when it has nothing to do.
-	eventually "pkill -KILL -P $host tao-record"
+	pkill -KILL -P "$host" tao-record || true
 	run -0 "$verify" log --value "$(pcr15)" "$dir/tpm/eventlog"
 	[ "$(grep -c '^LAUNCH .*probe\|^LAUNCH .*Args' <<<"$output")" = 6 ]
 }
 
 @test "a program does not run unless it is in the PCR" {
-	tpm_manifest "\"a\": { \"exec\": [\"$tools/probe\", \"sleep\", \"1000\"] },"
-	sed -i 's/, "essential": true//; s/"type": "oneshot"/&, "after": ["a"]/' "$work/manifest.json"
+	cp "$tools/probe" "$work/program"
+	tpm_manifest "\"a\": { \"exec\": [\"$work/program\", \"wait\"] },"
+	sed -i 's/, "essential": true//' "$work/manifest.json"
 	start_tpm
 	start_host
 	eventually '[ "$(state_of a)" = up ]'
 	stop_tpm
-	run ctl stop a
+	run -0 ctl stop a
 	# Its name is in the PCR: it starts without the TPM.
 	run -0 ctl start a
-	sed 's/1000/1001/' "$work/manifest.json" >"$work/m2"
+	[ "$(state_of a)" = up ]
+	run -0 ctl stop a
+	# Another is not.
+	cp "$tools/probe" "$work/new"
+	echo >>"$work/new"
+	mv "$work/new" "$work/program"
+	ctl --no-wait start a
+	eventually 'ctl status a | grep -q "its launch could not be measured: TPM: .*no such socket"'
+	run ! grep -q "a: started as .Program(\[$(sha256sum <"$work/program" | cut -d' ' -f1)\]" "$work/log"
 }
 
 # ---- the quote ----
