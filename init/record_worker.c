@@ -21,35 +21,58 @@ static bool is_recorded(const struct host *host, uint32_t tag, struct span data)
 	return false;
 }
 
+/* Does the kernel take what we leave in the TPM out of it, when it has to kill us? */
+static bool is_managed(const struct host *host)
+{
+	return strstr(host->root_device, "tpmrm") != NULL;
+}
+
+/* Measures what a question asks for. */
+static int record(const struct host *host, struct root *root, bool *open, const struct record_question *question,
+		  struct root_report *report)
+{
+	static const uint8_t no_kek[32];
+	static struct root_config config;
+	static const struct platform *platform;
+	struct span data = span_of(question->data, question->n);
+	if (platform == NULL)
+		platform = root_platform(host, &config, report);
+	if (platform == NULL)
+		return ERR_IO;
+	int r = *open ? ERR_NONE : host->root->resume(root, platform, &config, no_kek, report);
+	*open = r == ERR_NONE;
+	if (*open && !is_recorded(host, question->tag, data))
+		r = root->class->measure(root, question->tag, data, report);
+	return r;
+}
+
 int record_worker(int socket, void *arg)
 {
 	static struct record_question question;
-	static const uint8_t no_kek[32];
 	const struct host *host = arg;
-	struct root_config config;
 	struct record_answer answer;
-	struct root root;
-	memset(&answer, 0, sizeof answer);
-	const struct platform *platform = root_platform(host, &config, &answer.report);
-	answer.error =
-		platform == NULL ? ERR_IO : host->root->resume(&root, platform, &config, no_kek, &answer.report);
-	bool open = answer.error == ERR_NONE;
-	root_report_transport(&answer.report, answer.error);
+	struct root root = { .class = host->root };
+	bool open = false;
 	for (;;) {
 		ssize_t n = sys_recv_wait(socket, &question, sizeof question, NULL, 0, NULL);
 		if (n < (ssize_t)RECORD_QUESTION_SIZE(0) || n != (ssize_t)RECORD_QUESTION_SIZE(question.n))
-			return n == 0 ? 0 : 1; /* PID 1 has ended */
-		struct span data = span_of(question.data, question.n);
+			break; /* PID 1 has ended */
+		memset(&answer, 0, sizeof answer);
 		answer.id = question.id;
-		if (open && !is_recorded(host, question.tag, data))
-			answer.error = root.class->measure(&root, question.tag, data, &answer.report);
+		answer.error = record(host, &root, &open, &question, &answer.report);
 		root_log_save(host);
-		if (answer.error != ERR_NONE && open)
-			root_report_transport(&answer.report, answer.error);
-		if (sys_send_wait(socket, span_of(&answer, sizeof answer), NULL, 0) < 0)
-			return 1;
-		/* A TPM that has failed once is reached anew by the next worker. */
+		if (open && !is_managed(host)) {
+			root.class->close(&root);
+			open = false;
+		}
 		if (answer.error != ERR_NONE)
-			return 1;
+			root_report_transport(&answer.report, answer.error);
+		/* A TPM that has failed once is reached anew by the next worker. */
+		if (sys_send_wait(socket, span_of(&answer, sizeof answer), NULL, 0) < 0 ||
+		    answer.error != ERR_NONE)
+			break;
 	}
+	if (open)
+		root.class->close(&root);
+	return 1;
 }
