@@ -87,8 +87,10 @@ static const char *check_quote(const struct verify_link *link, struct span signe
 
 static int refuse_quote(struct taoverify_result *result, int level, const char *rule)
 {
-	char text[64] = "its quote is not good: ";
-	strncat(text, rule, sizeof text - strlen(text) - 1);
+	char text[64] = { 0 };
+	struct wr w = wr_to(text, sizeof text - 1);
+	wr_span_bytes(&w, span_str("its quote is not good: "));
+	wr_span_bytes(&w, span_str(rule)); /* the longest word has 23 letters */
 	return refuse(result, level, text);
 }
 
