@@ -43,6 +43,23 @@ bool key_spki_valid(struct span spki)
 	       spki.p[sizeof spki_prefix] == 0x04;
 }
 
+bool key_spki_on_curve(struct span spki)
+{
+	static const uint8_t one[1] = { 1 };
+	uint8_t point[POINT_SIZE];
+	if (!key_spki_valid(spki))
+		return false;
+	memcpy(point, spki.p + sizeof spki_prefix, sizeof point);
+	return curve->mul(point, sizeof point, one, sizeof one, BR_EC_secp256r1) == 1;
+}
+
+void key_spki_of_point(const uint8_t xy[static 64], uint8_t spki[static KEY_SPKI_SIZE])
+{
+	memcpy(spki, spki_prefix, sizeof spki_prefix);
+	spki[sizeof spki_prefix] = 0x04;
+	memcpy(spki + sizeof spki_prefix + 1, xy, 64);
+}
+
 /* One positive INTEGER of at most 256 bits in its shortest form, left-padded. */
 static void read_integer(struct rd *r, uint8_t dst[static 32])
 {
@@ -73,13 +90,22 @@ static int read_signature(struct span der, uint8_t raw[static RAW_SIGNATURE_SIZE
 	return rd_end(&r) == ERR_NONE ? ERR_NONE : ERR_MALFORMED;
 }
 
-int key_verify(struct span spki, const uint8_t digest[static SHA256_SIZE], struct span signature)
+int key_verify_raw(struct span spki, const uint8_t digest[static SHA256_SIZE],
+		   const uint8_t raw[static RAW_SIGNATURE_SIZE])
 {
-	uint8_t point[POINT_SIZE], raw[RAW_SIGNATURE_SIZE];
-	if (!key_spki_valid(spki) || read_signature(signature, raw) != ERR_NONE)
+	uint8_t point[POINT_SIZE];
+	if (!key_spki_valid(spki))
 		return ERR_MALFORMED;
 	memcpy(point, spki.p + sizeof spki_prefix, sizeof point);
 	br_ec_public_key key = { .curve = BR_EC_secp256r1, .q = point, .qlen = sizeof point };
-	bool right = br_ecdsa_i31_vrfy_raw(curve, digest, SHA256_SIZE, &key, raw, sizeof raw) == 1;
+	bool right = br_ecdsa_i31_vrfy_raw(curve, digest, SHA256_SIZE, &key, raw, RAW_SIGNATURE_SIZE) == 1;
 	return right ? ERR_NONE : ERR_BAD_SIGNATURE;
+}
+
+int key_verify(struct span spki, const uint8_t digest[static SHA256_SIZE], struct span signature)
+{
+	uint8_t raw[RAW_SIGNATURE_SIZE];
+	if (!key_spki_valid(spki) || read_signature(signature, raw) != ERR_NONE)
+		return ERR_MALFORMED;
+	return key_verify_raw(spki, digest, raw);
 }

@@ -23,11 +23,17 @@ bool key_scalar_valid(const uint8_t scalar[static KEY_SCALAR_SIZE]);
 int key_spki(const uint8_t scalar[static KEY_SCALAR_SIZE], uint8_t spki[static KEY_SPKI_SIZE]);
 /* Has it the form that key_spki gives? Whether the point is on the curve is not asked: key_verify does. */
 bool key_spki_valid(struct span spki);
+/* Is it such a key, and its point on the curve? */
+bool key_spki_on_curve(struct span spki);
+/* The same form from a point's two coordinates, x then y. */
+void key_spki_of_point(const uint8_t xy[static 64], uint8_t spki[static KEY_SPKI_SIZE]);
 
 /* Deterministic ECDSA (RFC 6979), as DER: its size. ERR_RANGE if the scalar is not valid. */
 int key_sign(const struct sha256_impl *impl, const uint8_t scalar[static KEY_SCALAR_SIZE],
 	     const uint8_t digest[static SHA256_SIZE], uint8_t signature[static KEY_SIGNATURE_MAX]);
 /* ERR_NONE, ERR_BAD_SIGNATURE; ERR_MALFORMED if the key is not a P-256 SPKI or the signature not strict DER. */
 int key_verify(struct span spki, const uint8_t digest[static SHA256_SIZE], struct span signature);
+/* The same, of a signature that is r and s, 32 bytes each. */
+int key_verify_raw(struct span spki, const uint8_t digest[static SHA256_SIZE], const uint8_t raw[static 64]);
 
 #endif

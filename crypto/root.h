@@ -8,8 +8,9 @@
 #ifndef TAO_ROOT_H
 #define TAO_ROOT_H
 
-#include "base.h"
+#include "eventlog.h"
 #include "platform.h"
+#include "quote.h"
 #include "tao.h"
 
 struct counter_question;
@@ -21,11 +22,31 @@ struct root_config {
 	bool ephemeral;	  /* keys live in memory only, and the host's name says so */
 	/* Room for the rollback counters; NULL for who only opens. */
 	struct counter_store *store;
+	/* Of a root in a TPM; file is its key file. */
+	uint32_t pcrs;		 /* bit i: PCR i is sealed to and stands in the host's name */
+	uint32_t pcr;		 /* the one of them that we measure into */
+	const uint8_t *pcr_base; /* what that has before us; NULL: zeros */
+	const uint8_t
+		*srk_name; /* 34 bytes: the storage root key that must be there; NULL: the one of the first boot */
+	const uint8_t *manifest; /* SHA-256 */
+	struct span guard;	 /* binary SubPrin */
+	struct root_log *log;
+	void *room; /* class->room zeroed bytes, which stay where they are; NULL: resume is for the counters alone */
 };
 
-/* Who the host is, as bytes: the name key([spki_sha256]) or key([spki_sha256]).Ephemeral(). */
+/* The event log where PID 1 and the root workers have it, so that it outlives any of these. Bytes are written before
+ * n says so. */
+#define ROOT_LOG_MAX (1 << 20)
+struct root_log {
+	uint32_t n;
+	uint8_t bytes[ROOT_LOG_MAX];
+};
+
+/* Who the host is, as bytes: the name key([spki_sha256]), key([spki_sha256]).Ephemeral() or tpm2([…]).PCRs(…). */
 struct root_identity {
-	uint8_t spki_sha256[32]; /* SHA-256 of the DER SubjectPublicKeyInfo of the signing key */
+	uint8_t spki_sha256[32]; /* SHA-256 of the DER SubjectPublicKeyInfo of the key in the name */
+	uint8_t sign_sha256[32]; /* of the signing key: the same, but of a root that endorses another */
+	struct quote_facts pcrs; /* tpm2([spki_sha256]).PCRs(…) if pcrs.pcrs is not 0 */
 	bool ephemeral;
 	bool created; /* the keys were made just now: first boot */
 };
@@ -39,11 +60,20 @@ struct root; /* one open root; a class embeds it as the first member of its own 
 
 struct root_class {
 	const char *name;
+	size_t room; /* what it needs in config->room */
 	/* Opens or makes the key set. entropy: 128 fresh bytes (used for new keys, and for the seed's drbg).
 	 * Fills *seed (the caller wipes it) and *who. Errors leave nothing changed on disk and say why in report. */
 	int (*open)(struct root *root, const struct platform *platform, const struct root_config *config,
 		    const uint8_t entropy[static 128], struct tao_seed *seed, struct root_identity *who,
 		    struct root_report *report);
+	/* After open, of a root that rests on another key than the signing key: states, as that key, the statement by
+	 * which the signing key speaks for the host (a binary Says) and puts the attestation into the seed. NULL: there
+	 * is nothing to state. */
+	int (*endorse)(struct root *root, struct span statement, struct tao_seed *seed,
+		       struct root_report *report);
+	/* Measures into the log and the PCR (after open or resume); when it returns 0, both have it. NULL: nothing is
+	 * measured. */
+	int (*measure)(struct root *root, enum eventlog_tag tag, struct span data, struct root_report *report);
 	/* For a worker that comes after the one that opened: what that left in root->kek, instead of the keys. */
 	int (*resume)(struct root *root, const struct platform *platform, const struct root_config *config,
 		      const uint8_t kek[static 32], struct root_report *report);
@@ -61,6 +91,7 @@ struct root {
 	char file[256];
 	uint8_t kek[32]; /* key of what this root stores (counters, last policy version) */
 	struct counter_store *store;
+	void *room;
 };
 
 #define ROOT(id) extern const struct root_class root_##id;

@@ -146,6 +146,7 @@ static int use(struct root *root, const struct keyset *keys, const uint8_t drbg[
 	if (r < 0)
 		return r;
 	sha256_of(sha256_bearssl(), span_of(spki, sizeof spki), who->spki_sha256);
+	memcpy(who->sign_sha256, who->spki_sha256, sizeof who->sign_sha256);
 	memcpy(seed->sign_key, keys->sign, sizeof seed->sign_key);
 	memcpy(seed->seal_key, keys->seal, sizeof seed->seal_key);
 	memcpy(seed->derive_key, keys->derive, sizeof seed->derive_key);

@@ -39,7 +39,7 @@ static int error_of(const struct tpm *tpm, TSS2_RC rc)
 	}
 }
 
-static int failed(struct tpm *tpm, const char *step, TSS2_RC rc, int err)
+int tpm_failed(struct tpm *tpm, const char *step, TSS2_RC rc, int err)
 {
 	tpm->step = step;
 	tpm->rc = rc;
@@ -48,9 +48,9 @@ static int failed(struct tpm *tpm, const char *step, TSS2_RC rc, int err)
 }
 
 /* What tpm2-tss returned. */
-static int result(struct tpm *tpm, const char *step, TSS2_RC rc)
+int tpm_result(struct tpm *tpm, const char *step, TSS2_RC rc)
 {
-	return rc == TSS2_RC_SUCCESS ? ERR_NONE : failed(tpm, step, rc, error_of(tpm, rc));
+	return rc == TSS2_RC_SUCCESS ? ERR_NONE : tpm_failed(tpm, step, rc, error_of(tpm, rc));
 }
 
 int tpm_open(struct tpm *tpm, const struct platform *platform)
@@ -58,19 +58,19 @@ int tpm_open(struct tpm *tpm, const struct platform *platform)
 	memset(tpm, 0, sizeof *tpm);
 	tpm->srk = tpm->session = ESYS_TR_NONE;
 	if (platform->transmit == NULL)
-		return failed(tpm, "open", 0, ERR_UNSUPPORTED);
+		return tpm_failed(tpm, "open", 0, ERR_UNSUPPORTED);
 	tpm_link_init(&tpm->link, platform);
 	tpm_crypto_init(&tpm->crypto, platform);
-	int r = result(tpm, "Esys_Initialize",
-		       Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)&tpm->link.tcti, NULL));
+	int r = tpm_result(tpm, "Esys_Initialize",
+			   Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)&tpm->link.tcti, NULL));
 	if (r < 0)
 		return r;
 	ESYS_CRYPTO_CALLBACKS callbacks = tpm_crypto_callbacks(&tpm->crypto);
-	r = result(tpm, "Esys_SetCryptoCallbacks", Esys_SetCryptoCallbacks(tpm->esys, &callbacks));
+	r = tpm_result(tpm, "Esys_SetCryptoCallbacks", Esys_SetCryptoCallbacks(tpm->esys, &callbacks));
 	if (r < 0)
 		return r;
 	/* Mostly the firmware or the kernel has done it; then this is TPM2_RC_INITIALIZE, which ESYS ignores. */
-	return result(tpm, "Startup", Esys_Startup(tpm->esys, TPM2_SU_CLEAR));
+	return tpm_result(tpm, "Startup", Esys_Startup(tpm->esys, TPM2_SU_CLEAR));
 }
 
 /* Is the key of our template, and is its name, computed from these bytes, the one that ESYS knows it by? */
@@ -79,9 +79,9 @@ static int judge_srk(struct tpm *tpm, const TPM2B_PUBLIC *public, bool *ours)
 	uint8_t bytes[sizeof(TPMT_PUBLIC)];
 	size_t n = 0;
 	TPM2B_NAME *known = NULL;
-	int r = result(tpm, "key", Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, bytes, sizeof bytes, &n));
+	int r = tpm_result(tpm, "key", Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, bytes, sizeof bytes, &n));
 	if (r == ERR_NONE)
-		r = result(tpm, "key", Esys_TR_GetName(tpm->esys, tpm->srk, &known));
+		r = tpm_result(tpm, "key", Esys_TR_GetName(tpm->esys, tpm->srk, &known));
 	if (r < 0 || known == NULL)
 		return r < 0 ? r : ERR_INTERNAL;
 	*ours = n <= SRK_PUBLIC_MAX && memcmp(bytes, srk_template, SRK_SHAPE_SIZE) == 0;
@@ -89,7 +89,7 @@ static int judge_srk(struct tpm *tpm, const TPM2B_PUBLIC *public, bool *ours)
 	tpm->srk_name[1] = TPM2_ALG_SHA256 & 0xff;
 	sha256_of(sha256_bearssl(), span_of(bytes, n), tpm->srk_name + 2);
 	if (*ours && !span_equal(span_of(known->name, known->size), span_of(tpm->srk_name, TPM_NAME_SIZE)))
-		r = failed(tpm, "name of the storage root key", 0, ERR_MALFORMED);
+		r = tpm_failed(tpm, "name of the storage root key", 0, ERR_MALFORMED);
 	Esys_Free(known);
 	return r;
 }
@@ -102,38 +102,62 @@ static int find_srk(struct tpm *tpm, bool *found)
 					   &tpm->srk);
 	if (rc == RC_NO_SUCH_HANDLE)
 		return ERR_NONE;
-	int r = result(tpm, "ReadPublic", rc);
+	int r = tpm_result(tpm, "ReadPublic", rc);
 	if (r == ERR_NONE)
-		r = result(tpm, "ReadPublic",
-			   Esys_ReadPublic(tpm->esys, tpm->srk, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public,
-					   NULL, NULL));
+		r = tpm_result(tpm, "ReadPublic",
+			       Esys_ReadPublic(tpm->esys, tpm->srk, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+					       &public, NULL, NULL));
 	if (r == ERR_NONE)
 		r = judge_srk(tpm, public, found);
 	Esys_Free(public);
 	return r;
 }
 
-static int make_srk(struct tpm *tpm)
+/* The key of our template in a hierarchy; *public belongs to the caller. */
+static int make_primary(struct tpm *tpm, ESYS_TR hierarchy, ESYS_TR *key, TPM2B_PUBLIC **public)
 {
 	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
 	const TPM2B_DATA no_data = { 0 };
 	const TPML_PCR_SELECTION no_pcrs = { 0 };
-	TPM2B_PUBLIC template = { 0 }, *public = NULL;
+	TPM2B_PUBLIC template = { 0 };
 	size_t at = 0;
-	bool ours = false;
-	int r = result(
+	int r = tpm_result(
 		tpm, "template",
 		Tss2_MU_TPMT_PUBLIC_Unmarshal(srk_template, sizeof srk_template, &at, &template.publicArea));
 	if (r == ERR_NONE)
-		r = result(tpm, "CreatePrimary",
-			   Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-					      ESYS_TR_NONE, &sensitive, &template, &no_data, &no_pcrs, &tpm->srk,
-					      &public, NULL, NULL, NULL));
+		r = tpm_result(tpm, "CreatePrimary",
+			       Esys_CreatePrimary(tpm->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+						  ESYS_TR_NONE, &sensitive, &template, &no_data, &no_pcrs, key,
+						  public, NULL, NULL, NULL));
+	return r;
+}
+
+static int make_srk(struct tpm *tpm)
+{
+	TPM2B_PUBLIC *public = NULL;
+	bool ours = false;
+	int r = make_primary(tpm, ESYS_TR_RH_OWNER, &tpm->srk, &public);
 	if (r == ERR_NONE)
 		r = judge_srk(tpm, public, &ours);
 	if (r == ERR_NONE && !ours)
-		r = failed(tpm, "shape of the storage root key", 0, ERR_MALFORMED);
+		r = tpm_failed(tpm, "shape of the storage root key", 0, ERR_MALFORMED);
 	Esys_Free(public);
+	return r;
+}
+
+int tpm_endorsement_name(struct tpm *tpm, uint8_t name[static TPM_NAME_SIZE])
+{
+	ESYS_TR key = ESYS_TR_NONE;
+	TPM2B_NAME *known = NULL;
+	int r = make_primary(tpm, ESYS_TR_RH_ENDORSEMENT, &key, NULL);
+	if (r == ERR_NONE)
+		r = tpm_result(tpm, "name of the endorsement key", Esys_TR_GetName(tpm->esys, key, &known));
+	if (r == ERR_NONE && (known == NULL || known->size != TPM_NAME_SIZE))
+		r = tpm_failed(tpm, "name of the endorsement key", 0, ERR_MALFORMED);
+	if (r == ERR_NONE)
+		memcpy(name, known->name, TPM_NAME_SIZE);
+	Esys_Free(known);
+	tpm_drop(tpm, &key);
 	return r;
 }
 
@@ -143,7 +167,7 @@ int tpm_srk(struct tpm *tpm)
 	return r < 0 || tpm->srk_persistent ? r : make_srk(tpm);
 }
 
-int tpm_session(struct tpm *tpm, const uint8_t name[static TPM_NAME_SIZE])
+int tpm_start_session(struct tpm *tpm, TPM2_SE kind, ESYS_TR *session)
 {
 	const TPMT_SYM_DEF aes_128_cfb = {
 		.algorithm = TPM2_ALG_AES,
@@ -151,23 +175,34 @@ int tpm_session(struct tpm *tpm, const uint8_t name[static TPM_NAME_SIZE])
 		.mode.aes = TPM2_ALG_CFB,
 	};
 	if (tpm->srk == ESYS_TR_NONE)
-		return failed(tpm, "StartAuthSession", 0, ERR_STATE);
-	if (memcmp(tpm->srk_name, name, TPM_NAME_SIZE) != 0)
-		return failed(tpm, "name of the storage root key", 0, ERR_DENIED);
-	return result(tpm, "StartAuthSession",
-		      Esys_StartAuthSession(tpm->esys, tpm->srk, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-					    ESYS_TR_NONE, NULL, TPM2_SE_HMAC, &aes_128_cfb, TPM2_ALG_SHA256,
-					    &tpm->session));
+		return tpm_failed(tpm, "StartAuthSession", 0, ERR_STATE);
+	return tpm_result(tpm, "StartAuthSession",
+			  Esys_StartAuthSession(tpm->esys, tpm->srk, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+						ESYS_TR_NONE, NULL, kind, &aes_128_cfb, TPM2_ALG_SHA256, session));
+}
+
+int tpm_session(struct tpm *tpm, const uint8_t name[static TPM_NAME_SIZE])
+{
+	if (tpm->srk != ESYS_TR_NONE && memcmp(tpm->srk_name, name, TPM_NAME_SIZE) != 0)
+		return tpm_failed(tpm, "name of the storage root key", 0, ERR_DENIED);
+	return tpm_start_session(tpm, TPM2_SE_HMAC, &tpm->session);
+}
+
+void tpm_drop(struct tpm *tpm, ESYS_TR *handle)
+{
+	if (*handle != ESYS_TR_NONE)
+		(void)Esys_FlushContext(tpm->esys, *handle); /* the link keeps count of what stays */
+	*handle = ESYS_TR_NONE;
 }
 
 /* What the session does for the next command, besides authenticating. */
-static int prepare(struct tpm *tpm, const char *step, TPMA_SESSION attributes)
+int tpm_prepare(struct tpm *tpm, const char *step, TPMA_SESSION attributes)
 {
 	if (tpm->session == ESYS_TR_NONE)
-		return failed(tpm, step, 0, ERR_STATE);
-	return result(tpm, step,
-		      Esys_TRSess_SetAttributes(tpm->esys, tpm->session, TPMA_SESSION_CONTINUESESSION | attributes,
-						0xff));
+		return tpm_failed(tpm, step, 0, ERR_STATE);
+	return tpm_result(tpm, step,
+			  Esys_TRSess_SetAttributes(tpm->esys, tpm->session,
+						    TPMA_SESSION_CONTINUESESSION | attributes, 0xff));
 }
 
 int tpm_random(struct tpm *tpm, uint8_t *dst, size_t n)
@@ -175,13 +210,14 @@ int tpm_random(struct tpm *tpm, uint8_t *dst, size_t n)
 	static const char step[] = "GetRandom";
 	TPM2B_DIGEST *bytes = NULL;
 	if (n > TPM_RANDOM_MAX)
-		return failed(tpm, step, 0, ERR_RANGE);
-	int r = prepare(tpm, step, TPMA_SESSION_ENCRYPT);
+		return tpm_failed(tpm, step, 0, ERR_RANGE);
+	int r = tpm_prepare(tpm, step, TPMA_SESSION_ENCRYPT);
 	if (r == ERR_NONE)
-		r = result(tpm, step,
-			   Esys_GetRandom(tpm->esys, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, (UINT16)n, &bytes));
+		r = tpm_result(
+			tpm, step,
+			Esys_GetRandom(tpm->esys, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, (UINT16)n, &bytes));
 	if (r == ERR_NONE && bytes->size != n)
-		r = failed(tpm, step, 0, ERR_MALFORMED);
+		r = tpm_failed(tpm, step, 0, ERR_MALFORMED);
 	if (r == ERR_NONE)
 		memcpy(dst, bytes->buffer, n);
 	if (bytes != NULL)
@@ -200,23 +236,44 @@ int tpm_pcr_read(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZ
 	TPML_PCR_SELECTION *got = NULL;
 	TPML_DIGEST *digests = NULL;
 	if (pcr > 23)
-		return failed(tpm, step, 0, ERR_RANGE);
+		return tpm_failed(tpm, step, 0, ERR_RANGE);
 	want.pcrSelections[0].pcrSelect[pcr / 8] = (BYTE)(1 << pcr % 8);
 	/* An authorization is not asked for and the counter that comes first cannot be encrypted: audit is what makes
 	 * the session take part, and its HMAC the answer true. */
-	int r = prepare(tpm, step, TPMA_SESSION_AUDIT);
+	int r = tpm_prepare(tpm, step, TPMA_SESSION_AUDIT);
 	if (r == ERR_NONE)
-		r = result(tpm, step,
-			   Esys_PCR_Read(tpm->esys, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, &want, NULL, &got,
-					 &digests));
+		r = tpm_result(tpm, step,
+			       Esys_PCR_Read(tpm->esys, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, &want, NULL,
+					     &got, &digests));
 	if (r == ERR_NONE && (digests->count != 1 || digests->digests[0].size != TPM_PCR_SIZE || got->count != 1 ||
 			      got->pcrSelections[0].hash != TPM2_ALG_SHA256 ||
 			      memcmp(got->pcrSelections[0].pcrSelect, want.pcrSelections[0].pcrSelect, 3) != 0))
-		r = failed(tpm, "SHA-256 bank of PCRs", 0, ERR_UNSUPPORTED);
+		r = tpm_failed(tpm, "SHA-256 bank of PCRs", 0, ERR_UNSUPPORTED);
 	if (r == ERR_NONE)
 		memcpy(value, digests->digests[0].buffer, TPM_PCR_SIZE);
 	Esys_Free(got);
 	Esys_Free(digests);
+	return r;
+}
+
+int tpm_pcr_extend(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE],
+		   const uint8_t expected[static TPM_PCR_SIZE])
+{
+	static const char step[] = "PCR_Extend";
+	TPML_DIGEST_VALUES values = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA256 } } };
+	uint8_t value[TPM_PCR_SIZE];
+	if (pcr > 23)
+		return tpm_failed(tpm, step, 0, ERR_RANGE);
+	memcpy(values.digests[0].digest.sha256, digest, TPM_PCR_SIZE);
+	int r = tpm_prepare(tpm, step, 0);
+	if (r == ERR_NONE)
+		r = tpm_result(tpm, step,
+			       Esys_PCR_Extend(tpm->esys, ESYS_TR_PCR0 + pcr, tpm->session, ESYS_TR_NONE,
+					       ESYS_TR_NONE, &values));
+	if (r == ERR_NONE)
+		r = tpm_pcr_read(tpm, pcr, value);
+	if (r == ERR_NONE && memcmp(value, expected, sizeof value) != 0)
+		r = tpm_failed(tpm, "PCR after it was extended", 0, ERR_CHECKSUM);
 	return r;
 }
 
@@ -225,11 +282,11 @@ static TPMS_CAPABILITY_DATA *capability(struct tpm *tpm, TPM2_CAP what, uint32_t
 {
 	TPMS_CAPABILITY_DATA *data = NULL;
 	TPMI_YES_NO more;
-	*r = result(tpm, "GetCapability",
-		    Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, what, property, 1,
-				       &more, &data));
+	*r = tpm_result(tpm, "GetCapability",
+			Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, what, property, 1,
+					   &more, &data));
 	if (*r == ERR_NONE && data->capability != what)
-		*r = failed(tpm, "GetCapability", 0, ERR_MALFORMED);
+		*r = tpm_failed(tpm, "GetCapability", 0, ERR_MALFORMED);
 	return data;
 }
 
@@ -249,7 +306,7 @@ int tpm_property(struct tpm *tpm, TPM2_PT property, uint32_t *value)
 	TPMS_CAPABILITY_DATA *data = capability(tpm, TPM2_CAP_TPM_PROPERTIES, property, &r);
 	const TPML_TAGGED_TPM_PROPERTY *list = r == ERR_NONE ? &data->data.tpmProperties : NULL;
 	if (list != NULL && (list->count == 0 || list->tpmProperty[0].property != property))
-		r = failed(tpm, "GetCapability", 0, ERR_NOT_FOUND);
+		r = tpm_failed(tpm, "GetCapability", 0, ERR_NOT_FOUND);
 	else if (list != NULL)
 		*value = list->tpmProperty[0].value;
 	Esys_Free(data);

@@ -46,10 +46,17 @@ int tpm_srk(struct tpm *tpm);
 /* A session whose secret only the TPM with that storage root key knows; it authenticates and encrypts from now on.
  * ERR_DENIED if the key has another name: then somebody else's key would be talked to in confidence. */
 int tpm_session(struct tpm *tpm, const uint8_t name[static TPM_NAME_SIZE]);
+/* The name of a key like the storage root key in the endorsement hierarchy: it outlives a TPM2_Clear, so that it tells
+ * a TPM that was cleared from another one. */
+int tpm_endorsement_name(struct tpm *tpm, uint8_t name[static TPM_NAME_SIZE]);
 /* n bytes, at most TPM_RANDOM_MAX, encrypted on their way. */
 int tpm_random(struct tpm *tpm, uint8_t *dst, size_t n);
 /* One PCR of the SHA-256 bank; the answer is authenticated. ERR_UNSUPPORTED: the bank is off, or there is no such PCR. */
 int tpm_pcr_read(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZE]);
+/* v = SHA-256(v, digest) for this PCR, and reads it back: an extend of a bank that is off succeeds and does nothing
+ * (TPM.md, section 1). ERR_CHECKSUM if the PCR has not become expected. */
+int tpm_pcr_extend(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE],
+		   const uint8_t expected[static TPM_PCR_SIZE]);
 /* Is this object or session loaded? 1 or 0. */
 int tpm_loaded(struct tpm *tpm, TPM2_HANDLE handle);
 /* A fixed property, as its manufacturer (TPM2_PT_…). */
@@ -61,5 +68,18 @@ size_t tpm_close(struct tpm *tpm);
 
 /* "CreatePrimary: 0x9a2 BAD_AUTH: wrong authorization …" of the last failure. */
 void tpm_explain(const struct tpm *tpm, struct wr *text);
+
+/* ---- For crypto/tpm_*.c ---- */
+
+/* Notes the failure, for tpm_explain; returns err. */
+int tpm_failed(struct tpm *tpm, const char *step, TSS2_RC rc, int err);
+/* Of what tpm2-tss returned: 0 or noted. */
+int tpm_result(struct tpm *tpm, const char *step, TSS2_RC rc);
+/* What the session does for the next command, besides authenticating: TPMA_SESSION_… */
+int tpm_prepare(struct tpm *tpm, const char *step, TPMA_SESSION attributes);
+/* A session of a kind (TPM2_SE_…) that is salted with the storage root key. */
+int tpm_start_session(struct tpm *tpm, TPM2_SE kind, ESYS_TR *session);
+/* Flushes an object or session and forgets it. */
+void tpm_drop(struct tpm *tpm, ESYS_TR *handle);
 
 #endif

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "machine.h"
 #include "mounts.h"
+#include "record.h"
 #include "rescue.h"
 #include "root_worker.h"
 #include "sys.h"
@@ -180,12 +181,26 @@ static void start_workers(struct env *env)
 		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->workers[WORKER_ROOT] = (struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
+	env->workers[WORKER_RECORD] =
+		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0 };
 	start_or_retry(env, WORKER_MEASURE);
 	bool mounts = env->manifest.host.n_mounts > 0;
 	if (mounts && env->place == PLACE_PROCESS)
 		log_warning("host.mounts is left to the system that runs this process");
 	env->mounted = !mounts || env->place == PLACE_PROCESS;
 	start_or_retry(env, env->mounted ? WORKER_ROOT : WORKER_MOUNT);
+}
+
+/* The guard's part of every name, which the root measures, too. */
+static int name_guard(struct env *env)
+{
+	struct host *host = &env->manifest.host;
+	struct wr name = wr_to(host->guard_name, sizeof host->guard_name);
+	if (env->guard.class == NULL)
+		return 0;
+	int r = env->guard.class->identity(&env->guard, &name);
+	host->guard_name_n = name.n;
+	return r < 0 ? r : (int)name.err;
 }
 
 int environment_open(struct env *env)
@@ -215,6 +230,10 @@ int environment_open(struct env *env)
 		log_warning("the host's keys may be swapped out: RLIMIT_MEMLOCK is too low to lock them");
 	/* The domain, the factories with their channels, the admin channels, and last the parent: the root. */
 	env->guard.class = env->manifest.host.guard;
+	if (name_guard(env) < 0 || record_open(env) < 0) {
+		log_error("cannot begin: no memory for the event log");
+		return EXIT_OURS;
+	}
 	cgroup_find(env);
 	admin_open(env);
 	if (env->rescue)
@@ -294,14 +313,11 @@ static void boot(struct env *env)
 
 static int make_names(struct env *env)
 {
-	uint8_t guard_name[256];
 	struct wr host = wr_to(env->host_name, sizeof env->host_name);
-	struct wr guard = wr_to(guard_name, sizeof guard_name);
+	struct span guard = span_of(env->manifest.host.guard_name, env->manifest.host.guard_name_n);
 	struct wr base = wr_to(env->base_name, sizeof env->base_name);
-	name_write_key_prin(&host, env->identity.spki_sha256, env->identity.ephemeral);
-	if (env->guard.class != NULL)
-		env->guard.class->identity(&env->guard, &guard);
-	int r = host.err != ERR_NONE ? host.err : name_extend(wr_span(&host), wr_span(&guard), &base);
+	root_name_write(&env->identity, &host);
+	int r = host.err != ERR_NONE ? host.err : name_extend(wr_span(&host), guard, &base);
 	if (r < 0 || base.err != ERR_NONE)
 		return ERR_INTERNAL;
 	env->host_name_n = host.n;
@@ -373,13 +389,14 @@ void environment_worker_ended(struct env *env, uint16_t w)
 		counter_worker_ended(env);
 	if (w == WORKER_MOUNT && worker->fd >= 0)
 		mounts_answered(env);
+	bool records = w == WORKER_RECORD && record_worker_ended(env);
 	int64_t delay = worker_ended(worker);
 	if (w == WORKER_MOUNT) {
 		if (!env->mounted)
 			mounts_fail(env, "host.mounts: the worker that mounts has died");
 		return;
 	}
-	if (w == WORKER_ROOT && !root_worker_ended(env, worker))
+	if ((w == WORKER_ROOT && !root_worker_ended(env, worker)) || (w == WORKER_RECORD && !records))
 		return;
 	if (w == WORKER_MEASURE) {
 		if (!env->stopping)
@@ -398,6 +415,8 @@ static void worker_timer(struct env *env, uint32_t w)
 	start_or_retry(env, (enum worker_kind)w);
 	if (w == WORKER_MEASURE)
 		launch_pump(env);
+	else if (w == WORKER_RECORD && env->workers[w].pid > 0)
+		record_pump(env);
 	else if (counters && env->workers[w].pid > 0)
 		counter_worker_started(env);
 }
@@ -465,6 +484,8 @@ static void dispatch(struct env *env, const struct loop_event *e)
 			env->root_open ? counter_reply(env) : root_answered(env);
 		else if (e->index == WORKER_MOUNT)
 			mounts_answered(env);
+		else if (e->index == WORKER_RECORD)
+			record_reply(env);
 		else
 			launch_reply(env);
 		/* An end of file would be reported for ever; the worker's death comes as a signal. */

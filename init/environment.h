@@ -11,6 +11,7 @@
 #include "core.h"
 #include "loop.h"
 #include "measure.h"
+#include "root_name.h"
 #include "unit.h"
 #include "worker.h"
 
@@ -36,7 +37,7 @@ enum source {
 	SOURCE_CLIENT
 };
 
-enum worker_kind { WORKER_MOUNT, WORKER_ROOT, WORKER_MEASURE, WORKERS };
+enum worker_kind { WORKER_MOUNT, WORKER_ROOT, WORKER_MEASURE, WORKER_RECORD, WORKERS };
 
 /* Clients of the admin channel at once; each has a timer and a stream. */
 #define ADMIN_CLIENTS_MAX 64
@@ -104,16 +105,17 @@ struct env {
 	/* The Tao and who it is. */
 	struct core *core;
 	struct root_identity identity;
-	uint8_t host_name[512]; /* binary Prin of the host */
+	uint8_t host_name[HOST_PRIN_MAX]; /* binary Prin of the host */
 	size_t host_name_n;
 	struct guard guard;
-	uint8_t base_name[512]; /* host and guard: what hosted programs' names begin with */
+	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */
 	size_t base_name_n;
 
 	/* The machinery. */
 	struct loop loop;
 	int signal_fd;
 	struct worker workers[WORKERS];
+	struct record_desk *records;   /* launches that wait to be measured into the root; NULL: it does not */
 	struct counter_desk *counters; /* questions about rollback counters */
 	struct stream_pool pool;
 	uint8_t *answer, *data; /* one answer being made, and its data: as large as the largest max_message */
@@ -181,6 +183,8 @@ void launch_reply(struct env *env);	      /* reads the worker's answers */
 void launch_worker_lost(struct env *env);     /* asks everything again */
 int launch_start(struct env *env, uint16_t u,
 		 const struct measured *measured); /* policy → channel → start → notify */
+/* The record worker has answered for what record_hold() was given; m stays the caller's. */
+void launch_recorded(struct env *env, uint16_t u, const struct measured *m, int error, const char *text);
 void launch_exec_event(struct env *env, uint16_t u);
 void launch_ended(struct env *env, uint16_t u); /* the main process is gone: forget what belonged to it */
 void launch_name(const struct env *env, uint16_t u, bool extended, struct wr *out); /* binary Prin */

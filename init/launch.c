@@ -12,6 +12,7 @@
 #include "boundary.h"
 #include "environment.h"
 #include "log.h"
+#include "record.h"
 #include "sys.h"
 
 /* Questions under way at once. The worker answers one after another; more only fill its socket. */
@@ -147,7 +148,34 @@ static void refuse(struct env *env, uint16_t u)
 	unit_event(env, u, ON_REFUSED);
 }
 
-static void measured(struct env *env, uint16_t u, const struct measure_reply *reply, const int *fds, int n_fds)
+static int admit(struct env *env, uint16_t u, const struct measured *m);
+
+/* What became of launch_start(). */
+static void started(struct env *env, uint16_t u, int r)
+{
+	if (r == 0)
+		unit_event(env, u, ON_MEASURED);
+	else if (r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		unit_event(env, u, ON_EXEC_FAILED);
+	else if (r == -EBADMSG)
+		refuse(env, u);
+	else
+		unit_event(env, u, ON_REFUSED);
+}
+
+void launch_recorded(struct env *env, uint16_t u, const struct measured *m, int error, const char *text)
+{
+	if (error != ERR_NONE) {
+		unit_say(&env->units[u], "its launch could not be measured: %s",
+			 text[0] != '\0' ? text : err_text(error));
+		unit_event(env, u, ON_EXEC_FAILED);
+		return;
+	}
+	started(env, u, launch_start(env, u, m));
+}
+
+/* True if the descriptors are kept. */
+static bool measured(struct env *env, uint16_t u, const struct measure_reply *reply, const int *fds, int n_fds)
 {
 	struct unit *unit = &env->units[u];
 	const struct service *s = service_of(env, u);
@@ -159,12 +187,12 @@ static void measured(struct env *env, uint16_t u, const struct measure_reply *re
 			unit_event(env, u, ON_EXEC_FAILED);
 		else
 			refuse(env, u);
-		return;
+		return false;
 	}
 	if (n_fds != (reply->has_image ? 1 : 0) + (reply->has_files ? 1 : 0) || !reply->has_image) {
 		unit_say(unit, "the measure worker sent no image");
 		unit_event(env, u, ON_REFUSED);
-		return;
+		return false;
 	}
 	m.image = fds[0];
 	m.files = reply->has_files ? fds[1] : -1;
@@ -173,17 +201,16 @@ static void measured(struct env *env, uint16_t u, const struct measure_reply *re
 	if (measure_check_image(m.image, s->debuggable) < 0) {
 		unit_say(unit, "the measure worker sent an image that is not sealed");
 		unit_event(env, u, ON_REFUSED);
-		return;
+		return false;
 	}
-	int r = launch_start(env, u, &m);
-	if (r == 0)
-		unit_event(env, u, ON_MEASURED);
-	else if (r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-		unit_event(env, u, ON_EXEC_FAILED);
-	else if (r == -EBADMSG)
-		refuse(env, u);
-	else
-		unit_event(env, u, ON_REFUSED);
+	/* What the policy refuses is not measured either; and it may have changed when the record is made. */
+	int r = admit(env, u, &m);
+	if (r == 0 && record_wanted(env, u)) {
+		record_hold(env, u, &m);
+		return true;
+	}
+	started(env, u, r < 0 ? r : launch_start(env, u, &m));
+	return false;
 }
 
 void launch_reply(struct env *env)
@@ -192,6 +219,7 @@ void launch_reply(struct env *env)
 	for (int i = 0; i < MEASURING_MAX; i++) {
 		struct measure_reply reply;
 		int fds[2], n_fds = 0;
+		bool kept = false;
 		ssize_t n = sys_recv(env->workers[WORKER_MEASURE].fd, &reply, sizeof reply, fds, 2, &n_fds);
 		if (n < 0 || n == 0)
 			return;
@@ -204,9 +232,10 @@ void launch_reply(struct env *env)
 			}
 			if (u < env->manifest.n_services && env->units[u].state == UNIT_MEASURING &&
 			    env->units[u].launch << 16 == (reply.id & ~(uint64_t)0xffff))
-				measured(env, u, &reply, fds, n_fds);
+				kept = measured(env, u, &reply, fds, n_fds);
 		}
-		close_all(fds, n_fds);
+		if (!kept)
+			close_all(fds, n_fds);
 		launch_pump(env);
 	}
 }

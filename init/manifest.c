@@ -137,5 +137,6 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
 	cJSON_InitHooks(NULL);
 	free(reader.entries);
 	sha256_of(reader.sha256, json, manifest->sha256.b);
+	manifest->host.manifest_sha256 = manifest->sha256;
 	return r;
 }

@@ -100,6 +100,18 @@ struct host {
 	const struct root_class *root;
 	const char *root_file;
 	bool root_ephemeral;
+	/* Of a root in a TPM. */
+	const char *root_device; /* as sys_tpm_open takes it; NULL: the root is none in a TPM */
+	const char *root_dir;
+	uint32_t root_pcrs, root_pcr; /* sealed to (bits); measured into */
+	const uint8_t *root_pcr_base; /* 32 bytes; NULL: zeros */
+	const uint8_t *root_srk_name; /* 34 bytes; NULL: the first boot's */
+	struct digest
+		manifest_sha256; /* of the file's bytes, again: for the root worker, which sees the host alone */
+	/* Not of the manifest: what the environment adds for the root worker. */
+	struct root_log *root_log;
+	uint8_t guard_name[256]; /* binary SubPrin */
+	size_t guard_name_n;
 	const struct guard_class *guard;
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
 	int n_admin;

@@ -11,6 +11,12 @@
 #define DEFAULT_KEY_FILE "/var/lib/tao/keys"
 #define DEFAULT_RUNTIME "/run/tao"
 #define DEFAULT_ADMIN_SOCKET DEFAULT_RUNTIME "/admin_socket"
+#define DEFAULT_TPM_DEVICE "/dev/tpmrm0"
+#define DEFAULT_TPM_DIR "/var/lib/tao/tpm"
+#define TPM_KEY_FILE "/keys"
+#define DEFAULT_PCR 15
+/* So that a host's name stays short enough for names to be made of it. */
+#define PCRS_MAX 8
 /* As sockaddr_un has room for. */
 #define SOCKET_PATH_MAX 107
 #define HOSTNAME_MAX 64
@@ -24,7 +30,7 @@ static const char *const roots[] = {
 #undef ROOT
 	NULL
 };
-static const char *const later_roots[] = { "tpm", "parent", NULL };
+static const char *const later_roots[] = { "parent", NULL };
 static const char *const guards[] = {
 #define GUARD(id) #id,
 #include "../policy/guard.def"
@@ -56,10 +62,97 @@ TAKE(root, ephemeral)
 	return read_bool(reader, value, &((struct host *)into)->root_ephemeral);
 }
 
+TAKE(root, device)
+{
+	static const char swtpm[] = "swtpm:";
+	struct host *host = into;
+	int r = read_string(reader, value, &host->root_device);
+	if (r < 0)
+		return r;
+	const char *path = host->root_device;
+	if (strncmp(path, swtpm, sizeof swtpm - 1) == 0)
+		path += sizeof swtpm - 1;
+	if (path[0] != '/' || strlen(path) > SOCKET_PATH_MAX)
+		return read_fail(reader, value, ERR_MALFORMED,
+				 "%s is no place of a TPM; write \"" DEFAULT_TPM_DEVICE "\", or \"swtpm:/path\"",
+				 quote(host->root_device).text);
+	return ERR_NONE;
+}
+
+TAKE(root, dir)
+{
+	return read_path(reader, value, sizeof(((struct root *)0)->file) - 32, &((struct host *)into)->root_dir);
+}
+
+TAKE(root, pcrs)
+{
+	struct host *host = into;
+	int n = 0;
+	int64_t last = -1, pcr = 0;
+	int r = read_list(reader, value, 1, PCRS_MAX, "[4, 7, 15]", &n);
+	if (r < 0)
+		return r;
+	for (const cJSON *at = value->child; at != NULL; at = at->next, last = pcr) {
+		r = read_int(reader, at, 0, QUOTE_PCRS_TRUSTED - 1, &pcr);
+		if (r < 0)
+			return r;
+		if (pcr <= last)
+			return read_fail(reader, at, ERR_MALFORMED, "comes after a larger one; sort them");
+		host->root_pcrs |= (uint32_t)1 << pcr;
+	}
+	host->root_pcr = (uint32_t)pcr;
+	return ERR_NONE;
+}
+
+/* Hexadecimal digits in small letters. */
+static int read_hex(struct reader *reader, const cJSON *value, size_t n, const char *what, const uint8_t **into)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *text = cJSON_IsString(value) ? value->valuestring : "";
+	if (strlen(text) != 2 * n || strspn(text, digits) != 2 * n)
+		return read_fail(reader, value, ERR_MALFORMED,
+				 "is no %s; write %d hexadecimal digits in small letters", what, (int)(2 * n));
+	uint8_t *bytes = arena_alloc(reader->arena, n, 1);
+	if (bytes == NULL)
+		return read_no_memory(reader);
+	for (size_t i = 0; i < 2 * n; i++)
+		bytes[i / 2] = (uint8_t)(bytes[i / 2] << 4 | (strchr(digits, text[i]) - digits));
+	*into = bytes;
+	return ERR_NONE;
+}
+
+TAKE(root, pcr_base)
+{
+	return read_hex(reader, value, SHA256_SIZE, "value of a PCR", &((struct host *)into)->root_pcr_base);
+}
+
+TAKE(root, srk_name)
+{
+	return read_hex(reader, value, 2 + SHA256_SIZE, "name of a key", &((struct host *)into)->root_srk_name);
+}
+
+/* Keys of one kind of root in another. */
+static int check_root(struct reader *reader, const cJSON *value, const struct host *host)
+{
+	static const char *const of_soft[] = { "file", "ephemeral", NULL };
+	static const char *const of_tpm[] = { "device", "dir", "pcrs", "pcr_base", "srk_name", NULL };
+	bool tpm = host->root != NULL && host->root->room > 0;
+	for (const char *const *key = tpm ? of_soft : of_tpm; *key != NULL; key++) {
+		const cJSON *at = cJSON_GetObjectItemCaseSensitive(value, *key);
+		if (at != NULL)
+			return read_fail(reader, at, ERR_MALFORMED,
+					 "is for a root of type \"%s\"; take it out, or write \"type\": \"%s\"",
+					 tpm ? "soft" : "tpm", tpm ? "soft" : "tpm");
+	}
+	return ERR_NONE;
+}
+
 TAKE(host, root)
 {
 	struct host *host = into;
 	int r = read_object(reader, value, OBJECT_root, into);
+	if (r == 0)
+		r = check_root(reader, value, host);
 	if (r == 0 && host->root_ephemeral && host->root_file != NULL)
 		return read_fail(reader, cJSON_GetObjectItemCaseSensitive(value, "file"), ERR_MALFORMED,
 				 "an ephemeral root keeps nothing in a file; take \"file\" or \"ephemeral\" out");
@@ -154,11 +247,33 @@ TAKE(top, host)
 	return read_object(reader, value, OBJECT_host, &((struct manifest *)into)->host);
 }
 
+static int read_tpm_defaults(struct reader *reader, struct host *host)
+{
+	if (host->root_device == NULL)
+		host->root_device = DEFAULT_TPM_DEVICE;
+	if (host->root_dir == NULL)
+		host->root_dir = DEFAULT_TPM_DIR;
+	if (host->root_pcrs == 0) {
+		host->root_pcrs = 1 << DEFAULT_PCR;
+		host->root_pcr = DEFAULT_PCR;
+	}
+	size_t n = strlen(host->root_dir);
+	char *file = arena_alloc(reader->arena, n + sizeof TPM_KEY_FILE, 1);
+	if (file == NULL)
+		return ERR_NO_SPACE;
+	memcpy(file, host->root_dir, n);
+	memcpy(file + n, TPM_KEY_FILE, sizeof TPM_KEY_FILE);
+	host->root_file = file;
+	return ERR_NONE;
+}
+
 int read_host_defaults(struct reader *reader)
 {
 	struct host *host = &reader->manifest->host;
 	if (host->root == NULL)
 		host->root = root_find("soft");
+	if (host->root->room > 0 && read_tpm_defaults(reader, host) < 0)
+		return read_no_memory(reader);
 	if (host->root_file == NULL && !host->root_ephemeral)
 		host->root_file = DEFAULT_KEY_FILE;
 	if (host->runtime == NULL)

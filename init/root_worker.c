@@ -1,11 +1,108 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "../crypto/counters_file.h"
 #include "manifest.h"
+#include "root_name.h"
 #include "root_worker.h"
 #include "sys.h"
 #include "sys_platform.h"
+#include "sys_tpm.h"
+
+#define EVENTLOG_FILE "/eventlog"
+
+/* Of this process: struct platform points into it. */
+static struct sys_tpm tpm;
+
+const struct platform *root_platform(const struct host *host, struct root_config *config,
+				     struct root_report *report)
+{
+	*config = (struct root_config){
+		.file = host->root_file,
+		.ephemeral = host->root_ephemeral,
+		.pcrs = host->root_pcrs,
+		.pcr = host->root_pcr,
+		.pcr_base = host->root_pcr_base,
+		.srk_name = host->root_srk_name,
+		.manifest = host->manifest_sha256.b,
+		.guard = span_of(host->guard_name, host->guard_name_n),
+		.log = host->root_log,
+	};
+	if (host->root_device == NULL)
+		return &sys_platform;
+	config->room = sys_map(host->root->room);
+	if (config->room == NULL) {
+		snprintf(report->text, sizeof report->text, "no memory for the root");
+		return NULL;
+	}
+	if (sys_tpm_open(&tpm, host->root_device) < 0) {
+		root_report_transport(report, ERR_IO);
+		return NULL;
+	}
+	return &tpm.platform;
+}
+
+void root_report_transport(struct root_report *report, int err)
+{
+	if ((err == ERR_IO || err == ERR_TIMEOUT) && tpm.why[0] != '\0')
+		snprintf(report->text, sizeof report->text, "TPM: %.240s", tpm.why);
+}
+
+void root_log_save(const struct host *host)
+{
+	static int fd = -1;
+	static uint32_t written;
+	const struct root_log *log = host->root_log;
+	char path[sizeof((struct root *)0)->file + sizeof EVENTLOG_FILE];
+	if (log == NULL || host->root_dir == NULL)
+		return;
+	if (fd < 0) {
+		snprintf(path, sizeof path, "%s" EVENTLOG_FILE, host->root_dir);
+		/* Each process writes it anew once: its predecessor may have died in the middle. */
+		fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	}
+	if (fd >= 0 && log->n > written && sys_write_all(fd, log->bytes + written, log->n - written) == 0)
+		written = log->n;
+}
+
+/* The root states, by a key of its own, that the signing key speaks for the host. */
+static int endorse(struct root *root, struct root_opened *opened)
+{
+	static uint8_t statement[2 * HOST_PRIN_MAX + 128];
+	struct wr w = wr_to(statement, sizeof statement);
+	if (root->class->endorse == NULL)
+		return ERR_NONE;
+	root_statement_write(&opened->identity, sys_realtime(), &w);
+	return w.err != ERR_NONE ? (int)w.err
+				 : root->class->endorse(root, wr_span(&w), &opened->seed, &opened->report);
+}
+
+static int open_root(const struct host *host, struct root *root, struct root_opened *opened)
+{
+	struct root_config config;
+	uint8_t entropy[128];
+	const struct platform *platform = root_platform(host, &config, &opened->report);
+	if (platform == NULL)
+		return ERR_IO;
+	if (sys_random(entropy, sizeof entropy) < 0) {
+		snprintf(opened->report.text, sizeof opened->report.text, "the kernel gives no random bytes");
+		return ERR_IO;
+	}
+	int r = root->class->open(root, platform, &config, entropy, &opened->seed, &opened->identity,
+				  &opened->report);
+	wipe(entropy, sizeof entropy);
+	if (r < 0)
+		return r;
+	r = endorse(root, opened);
+	if (r < 0) {
+		wipe(&opened->seed, sizeof opened->seed);
+		root->class->close(root);
+		return r;
+	}
+	memcpy(opened->kek, root->kek, sizeof opened->kek);
+	return ERR_NONE;
+}
 
 int root_worker(int socket, void *arg)
 {
@@ -13,18 +110,10 @@ int root_worker(int socket, void *arg)
 	/* One message of this size fits any socket buffer; static, so that it is wiped with certainty below. */
 	static struct root_opened opened;
 	struct root root = { .class = host->root };
-	struct root_config config = { .file = host->root_file, .ephemeral = host->root_ephemeral };
-	uint8_t entropy[128];
-	if (sys_random(entropy, sizeof entropy) < 0) {
-		opened.error = ERR_IO;
-		snprintf(opened.report.text, sizeof opened.report.text, "the kernel gives no random bytes");
-	} else {
-		opened.error = root.class->open(&root, &sys_platform, &config, entropy, &opened.seed,
-						&opened.identity, &opened.report);
-		if (opened.error == ERR_NONE)
-			memcpy(opened.kek, root.kek, sizeof opened.kek);
-	}
-	wipe(entropy, sizeof entropy);
+	opened.error = open_root(host, &root, &opened);
+	if (opened.error != ERR_NONE)
+		root_report_transport(&opened.report, opened.error);
+	root_log_save(host);
 	int r = sys_write_all(socket, &opened, sizeof opened);
 	bool open = opened.error == ERR_NONE;
 	wipe(&opened, sizeof opened);

@@ -10,7 +10,7 @@
 #include "../crypto/counters.h"
 #include "../crypto/root.h"
 
-struct manifest;
+struct host;
 
 /* The first worker's one message. */
 struct root_opened {
@@ -37,6 +37,16 @@ struct root_answer {
 
 /* Questions that one write answers, and that may be under way at once: their messages fit any socket buffer. */
 #define ROOT_BATCH 64
+
+/* Fills config with what the manifest says, and opens the TPM where there is one. NULL: report says why not. Once a
+ * process. */
+const struct platform *root_platform(const struct host *host, struct root_config *config,
+				     struct root_report *report);
+/* Where an operation failed because the TPM could not be reached: the reason, with the remedy, instead. */
+void root_report_transport(struct root_report *report, int err);
+
+/* The event log as a file beside the key file, for others to read: what is new in it. Nothing depends on it. */
+void root_log_save(const struct host *host);
 
 /* The workers' lives; arg is the struct host of the manifest. Both block. */
 int root_worker(int socket, void *arg);

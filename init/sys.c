@@ -317,6 +317,12 @@ void sys_forget_code(void)
 	}
 }
 
+void *sys_map_shared(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
 void sys_unmap(void *p, size_t n)
 {
 	munmap(p, n);

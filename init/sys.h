@@ -118,6 +118,7 @@ void *sys_map(size_t n); /* anonymous, private, lazily filled; NULL on failure *
 void *sys_map_own(size_t n);
 /* Our own code and constants: what is needed is read in again. For those who have come to rest. */
 void sys_forget_code(void);
+void *sys_map_shared(size_t n); /* the same memory in children */
 void sys_unmap(void *p, size_t n);
 void sys_forget(void *p, size_t n); /* gives the pages back; they read as zeros from now on */
 /* Locked, not dumped, wiped in children (DESIGN, section 2); a guard page stands below. NULL on failure;

@@ -5,6 +5,7 @@
  */
 #include "../client/taoverify.h"
 #include "../crypto/keys.h"
+#include "../crypto/quote.h"
 #include "../crypto/verify.h"
 #include "../policy/belief.h"
 
@@ -57,12 +58,40 @@ static struct taoverify_times times_of(const struct says *says)
 	return t;
 }
 
-/* Until crypto/ can judge quotes, no TPM is believed. */
-static int check_quote(const struct verify_link *link, struct span signer)
+/* A name, a SubPrin, an extension, its two strings and the key. */
+#define SIGNER_NODES 8
+
+/* Does the TPM whose name is signer say, in a quote about the statement, that its PCRs are those of the name? NULL, or
+ * the first rule that is broken. Whether it is a TPM at all only its vendor's certificate tells, or who vouches for it:
+ * that is trust in the name. */
+static const char *check_quote(const struct verify_link *link, struct span signer)
 {
-	(void)link;
-	(void)signer;
-	return ERR_UNSUPPORTED;
+	struct node nodes[SIGNER_NODES], *root = NULL;
+	struct node_pool pool = { .nodes = nodes, .cap = SIGNER_NODES };
+	struct quote_facts facts;
+	/* As belief_signer() writes it: tpm2([…]).PCRs("…", "…"). */
+	if (name_decode(signer, NAME_PRIN, &pool, &root) < 0)
+		return "bad-name";
+	const struct node *pcrs = root->kids->next->kids;
+	const struct quote_claim claim = {
+		.key_hash = root->kids->text,
+		.indices = pcrs->kids->text,
+		.values = pcrs->kids->next->text,
+		.spki = link->signer_key,
+		.statement = link->statement,
+		.attest = link->quote,
+		.signature = link->signature,
+	};
+	return quote_verify(sha256_pick(), &claim, &facts);
+}
+
+static int refuse_quote(struct taoverify_result *result, int level, const char *rule)
+{
+	char text[64] = { 0 };
+	struct wr w = wr_to(text, sizeof text - 1);
+	wr_span_bytes(&w, span_str("its quote is not good: "));
+	wr_span_bytes(&w, span_str(rule)); /* the longest word has 23 letters */
+	return refuse(result, level, text);
 }
 
 static void show_links(const struct verify_chain *chain, struct taoverify_result *result)
@@ -119,10 +148,9 @@ static int judge_belief(const struct verify_chain *chain, int64_t now, struct be
 		if (!links[k].tpm2)
 			continue;
 		r = belief_signer(&links[k], belief->level_said[k].speaker, &signer);
-		if (r == ERR_NONE)
-			r = check_quote(&chain->link[k], wr_span(&signer));
-		if (r < 0)
-			return refuse(result, (int)k, "quotes cannot be checked yet");
+		const char *rule = r < 0 ? "bad-name" : check_quote(&chain->link[k], wr_span(&signer));
+		if (rule != NULL)
+			return refuse_quote(result, (int)k, rule);
 	}
 	return TAOVERIFY_OK;
 }

@@ -160,6 +160,21 @@ void name_write_key_prin(struct wr *out, const uint8_t spki_sha256[static 32], b
 		begin_ext(out, "Ephemeral", 0);
 }
 
+void name_write_tpm2_prin(struct wr *out, const uint8_t spki_sha256[static 32], struct span indices,
+			  struct span values)
+{
+	wr_varint(out, NODE_PRIN);
+	write_text(out, "tpm2");
+	write_digest(out, spki_sha256);
+	wr_varint(out, NODE_SUBPRIN);
+	wr_varint(out, 1);
+	begin_ext(out, "PCRs", 2);
+	wr_varint(out, NODE_STR);
+	wr_var_bytes(out, indices);
+	wr_varint(out, NODE_STR);
+	wr_var_bytes(out, values);
+}
+
 static void write_parts(struct wr *out, const struct program_name *p)
 {
 	if (p->n_args >= 0) {

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "tpm_root.h"
+
+#define NEW_IDENTITY "move the key file away to get a new identity (what was sealed is then lost)"
+
+void tpm_report_add(struct root_report *report, const char *text)
+{
+	size_t n = strlen(report->text), more = strlen(text);
+	if (more > sizeof report->text - 1 - n)
+		more = sizeof report->text - 1 - n;
+	memcpy(report->text + n, text, more);
+	report->text[n + more] = '\0';
+}
+
+int tpm_report_tpm(const struct tpm_root *t, struct root_report *report)
+{
+	struct wr text = wr_to(report->text, sizeof report->text - 1);
+	memset(report, 0, sizeof *report);
+	wr_span_bytes(&text, span_str("TPM: "));
+	tpm_explain(&t->tpm, &text);
+	return t->tpm.err < 0 ? t->tpm.err : ERR_INTERNAL;
+}
+
+int tpm_report_file(struct root_report *report, const char *path, int err)
+{
+	const char *text = "key file %: unusable";
+	if (err == ERR_BAD_MODE)
+		text = "key file %: not a regular file of ours that nobody else may read or write; "
+		       "if nobody else had it, chown it to us and chmod 600";
+	else if (err == ERR_TRUNCATED || err == ERR_CHECKSUM || err == ERR_BAD_SEAL || err == ERR_RANGE)
+		text = "key file %: torn or changed; restore it from a backup, or " NEW_IDENTITY;
+	else if (err == ERR_MALFORMED || err == ERR_TRAILING || err == ERR_TOO_LARGE)
+		text = "key file %: not a key file of a TPM root; name another directory in the manifest "
+		       "(host.root.dir), or move this one away";
+	else if (err == ERR_BAD_VERSION)
+		text = "key file %: written by another version of taoinit; run that version, or restore an "
+		       "older backup";
+	else if (err == ERR_NO_SPACE)
+		text = "key file %: no space to make it; free some on that file system";
+	else if (err == ERR_IO)
+		text = "key file %: it could not be read or written; check the disk, and that its directory is "
+		       "writable";
+	root_say(report, text, path);
+	return err;
+}
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+	while (i < n && p[i] == 0)
+		i++;
+	return i == n;
+}
+
+int tpm_report_other(struct tpm_root *t, struct root_report *report)
+{
+	uint8_t name[TPM_NAME_SIZE];
+	const uint8_t *recorded = t->found.endorsement_name;
+	report->text[0] = '\0';
+	if (is_zero(recorded, TPM_NAME_SIZE) || tpm_endorsement_name(&t->tpm, name) < 0)
+		tpm_report_add(report, "the TPM has another storage root key than the one on record: it was "
+				       "cleared, or it is another TPM, or somebody stands between; ");
+	else if (memcmp(name, recorded, TPM_NAME_SIZE) == 0)
+		tpm_report_add(report,
+			       "the TPM has been cleared since the keys were sealed, so that they cannot be "
+			       "opened any more; ");
+	else
+		tpm_report_add(report,
+			       "this is another TPM than the one that the keys were sealed by; put the disk "
+			       "back into its machine, or ");
+	tpm_report_add(report, NEW_IDENTITY);
+	return ERR_DENIED;
+}
+
+static void add_number(struct root_report *report, unsigned n)
+{
+	char text[3] = { (char)('0' + n / 10), (char)('0' + n % 10), '\0' };
+	tpm_report_add(report, n < 10 ? text + 1 : text);
+}
+
+/* The first record that is not the same in both logs; NULL if all are. */
+static const char *record_that_differs(struct span a, struct span b, uint32_t pcr)
+{
+	struct eventlog_reader ra, rb;
+	struct eventlog_record xa, xb;
+	bool more_a = true, more_b = true;
+	if (eventlog_open(&ra, a, pcr) != NULL || eventlog_open(&rb, b, pcr) != NULL)
+		return NULL;
+	while (eventlog_next(&ra, &xa, &more_a) == NULL && eventlog_next(&rb, &xb, &more_b) == NULL && more_a &&
+	       more_b)
+		if (!span_equal(xa.event, xb.event))
+			return eventlog_tag_name(xb.tag);
+	return NULL;
+}
+
+static void add_what(const struct tpm_root *t, struct root_report *report, unsigned pcr)
+{
+	if (pcr != t->pcr) {
+		tpm_report_add(report, pcr < 8 ? " (firmware, its settings or the boot loader)"
+					       : " (boot loader, kernel, command line or initrd)");
+		return;
+	}
+	const char *what =
+		record_that_differs(span_of(t->found.log, t->found.log_n), wr_span(&t->log.out), t->pcr);
+	if (what == NULL)
+		tpm_report_add(report, " (pcr_base, or something that measured before us)");
+	else if (strcmp(what, "MANIFEST") == 0)
+		tpm_report_add(report, " (the manifest has changed)");
+	else if (strcmp(what, "GUARD") == 0)
+		tpm_report_add(report, " (the guard has changed)");
+	else
+		tpm_report_add(report, " (another version of taoinit)");
+}
+
+int tpm_report_changed(struct tpm_root *t, struct root_report *report)
+{
+	bool any = false;
+	memcpy(t->pcrs.value[t->pcr], t->sealed_to, SHA256_SIZE);
+	report->text[0] = '\0';
+	tpm_report_add(report, "the machine is not as it was when the keys were sealed: ");
+	for (unsigned i = 0; i < QUOTE_PCRS_TRUSTED; i++) {
+		bool then = t->found.pcrs.pcrs >> i & 1;
+		if (!then || memcmp(t->found.pcrs.value[i], t->pcrs.value[i], SHA256_SIZE) == 0)
+			continue;
+		tpm_report_add(report, any ? ", PCR " : "PCR ");
+		add_number(report, i);
+		add_what(t, report, i);
+		any = true;
+	}
+	if (!any)
+		tpm_report_add(report, "the PCRs are the same, but the TPM says no");
+	tpm_report_add(report, "; put it back, or " NEW_IDENTITY);
+	return ERR_DENIED;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The root in a TPM, between its files: root_tpm.c (the order of a boot), tpm_boot.c (PCRs and the log), tpm_state.c
+ * (what is on disk), tpm_report.c (what is said when it cannot be). */
+#ifndef TAO_TPM_ROOT_H
+#define TAO_TPM_ROOT_H
+
+#include "root.h"
+#include "tpm_state.h"
+
+struct tpm_root {
+	struct tpm tpm;
+	struct tpm_state state, found; /* what is to be on disk; what is there */
+	struct quote_facts pcrs;       /* the selection as it is now */
+	struct eventlog log;
+	struct root_log *memory; /* where log is written to */
+	uint8_t ak_auth[32];
+	uint8_t ak_spki[KEY_SPKI_SIZE];
+	uint8_t sealed_to[SHA256_SIZE]; /* of the PCR that we measure into: the value before READY */
+	uint32_t pcr;
+	bool capped; /* READY is in the PCR */
+};
+
+/* ---- tpm_boot.c ---- */
+
+/* Reads the selection into t->pcrs. */
+int tpm_boot_read(struct tpm_root *t, const struct root_config *config);
+/* START, MANIFEST and GUARD into the log and the PCR, from wherever a worker that died has left it. ERR_STATE: the PCR
+ * has what is none of ours, or READY already (report says which). */
+int tpm_boot_measure(struct tpm_root *t, const struct root_config *config, struct root_report *report);
+/* One record more, in both. ERR_NO_SPACE: the log is full, which FAULT says now; the boot goes on. */
+int tpm_boot_extend(struct tpm_root *t, enum eventlog_tag tag, struct span data);
+/* Goes on with a log that a worker before has written, extending what it did not live to extend. */
+int tpm_boot_resume(struct tpm_root *t, const struct root_config *config, struct root_report *report);
+
+/* ---- tpm_report.c ---- */
+
+void tpm_report_add(struct root_report *report, const char *text);
+/* The TPM's last failure, and what it means for the root. Returns its error. */
+int tpm_report_tpm(const struct tpm_root *t, struct root_report *report);
+/* The TPM has another storage root key than the one on record: cleared, another machine's, or somebody between. */
+int tpm_report_other(struct tpm_root *t, struct root_report *report);
+/* The keys did not open: which PCR, which record differs from what they were sealed to. */
+int tpm_report_changed(struct tpm_root *t, struct root_report *report);
+int tpm_report_file(struct root_report *report, const char *path, int err);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "log.h"
+#include "record.h"
+#include "sys.h"
+
+/* Questions under way at once: their messages fit any socket buffer. */
+#define RECORDS_SENT_MAX 8
+/* A worker that dies so often with questions is not going to answer them. */
+#define RECORD_TRIES 3
+
+enum record_state { RECORD_IDLE, RECORD_QUEUED, RECORD_SENT };
+
+struct record_slot {
+	uint8_t state; /* enum record_state */
+	bool in_ring, held;
+	uint64_t id; /* the launch that waits */
+	struct measured measured;
+	struct digest asked, recorded; /* of names: waiting, and in the PCR */
+};
+
+struct record_desk {
+	struct record_slot *slots; /* by unit */
+	uint16_t *ring;
+	uint32_t head, n, sent_n;
+	bool full; /* the log is full, which has been said */
+};
+
+static struct worker *worker_of(struct env *env)
+{
+	return &env->workers[WORKER_RECORD];
+}
+
+int record_open(struct env *env)
+{
+	struct host *host = &env->manifest.host;
+	size_t n = env->manifest.n_services > 0 ? env->manifest.n_services : 1;
+	if (host->root == NULL || host->root->measure == NULL)
+		return 0;
+	host->root_log = sys_map_shared(sizeof *host->root_log);
+	env->records = sys_map(sizeof *env->records);
+	if (env->records == NULL || host->root_log == NULL)
+		return -ENOMEM;
+	/* Pages are taken as they are used. */
+	env->records->slots = sys_map(n * sizeof *env->records->slots);
+	env->records->ring = sys_map(n * sizeof *env->records->ring);
+	return env->records->slots != NULL && env->records->ring != NULL ? 0 : -ENOMEM;
+}
+
+static struct digest digest_of_name(struct env *env, uint16_t u)
+{
+	struct digest digest;
+	struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
+	launch_subprin(env, u, &w);
+	sha256_of(sha256_bearssl(), wr_span(&w), digest.b);
+	return digest;
+}
+
+bool record_wanted(struct env *env, uint16_t u)
+{
+	if (env->records == NULL)
+		return false;
+	struct digest digest = digest_of_name(env, u);
+	return memcmp(digest.b, env->records->slots[u].recorded.b, sizeof digest.b) != 0;
+}
+
+static void let_go(struct record_slot *slot)
+{
+	if (!slot->held)
+		return;
+	sys_close(slot->measured.image);
+	if (slot->measured.files >= 0)
+		sys_close(slot->measured.files);
+	slot->held = false;
+}
+
+static void push(struct env *env, uint16_t u)
+{
+	struct record_desk *desk = env->records;
+	desk->slots[u].state = RECORD_QUEUED;
+	if (desk->slots[u].in_ring)
+		return;
+	desk->slots[u].in_ring = true;
+	desk->ring[(desk->head + desk->n++) % env->manifest.n_services] = u;
+}
+
+void record_hold(struct env *env, uint16_t u, const struct measured *m)
+{
+	struct record_slot *slot = &env->records->slots[u];
+	let_go(slot); /* of a launch that nobody waits for any more */
+	slot->measured = *m;
+	slot->held = true;
+	slot->id = env->units[u].launch << 16 | u;
+	slot->asked = digest_of_name(env, u);
+	push(env, u);
+	record_pump(env);
+}
+
+static bool waits(const struct env *env, uint16_t u)
+{
+	const struct record_slot *slot = &env->records->slots[u];
+	return slot->held && env->units[u].state == UNIT_MEASURING && slot->id == (env->units[u].launch << 16 | u);
+}
+
+static int send_question(struct env *env, uint16_t u)
+{
+	static struct record_question question;
+	struct wr w = wr_to(question.data, sizeof question.data);
+	question.id = env->records->slots[u].id;
+	question.tag = EVENTLOG_LAUNCH;
+	launch_subprin(env, u, &w);
+	question.n = (uint32_t)w.n;
+	ssize_t n = sys_send(worker_of(env)->fd, span_of(&question, RECORD_QUESTION_SIZE(w.n)), NULL, 0);
+	return n < 0 ? (int)n : 0;
+}
+
+void record_pump(struct env *env)
+{
+	struct record_desk *desk = env->records;
+	struct worker *worker = worker_of(env);
+	while (desk->n > 0 && worker->fd >= 0 && desk->sent_n < RECORDS_SENT_MAX) {
+		uint16_t u = desk->ring[desk->head];
+		bool wanted = waits(env, u);
+		if (wanted && send_question(env, u) < 0)
+			return; /* room comes with the next answer; a dead worker is started again */
+		if (!wanted)
+			let_go(&desk->slots[u]);
+		desk->head = (desk->head + 1) % env->manifest.n_services;
+		desk->n--;
+		desk->slots[u].in_ring = false;
+		desk->slots[u].state = wanted ? RECORD_SENT : RECORD_IDLE;
+		desk->sent_n += wanted;
+	}
+	if (desk->n > 0 && worker->pid == 0 && !loop_is_set(&env->loop, TIMER_WORKER(env, WORKER_RECORD)))
+		loop_timer(&env->loop, TIMER_WORKER(env, WORKER_RECORD), sys_now());
+}
+
+/* What became of the launch that waits in a slot. */
+static void answered(struct env *env, uint16_t u, int error, const char *text)
+{
+	struct record_slot *slot = &env->records->slots[u];
+	slot->state = RECORD_IDLE;
+	if (!slot->held)
+		return;
+	struct measured m = slot->measured;
+	bool wanted = waits(env, u);
+	slot->held = false;
+	if (error == ERR_NONE)
+		slot->recorded = slot->asked;
+	if (wanted)
+		launch_recorded(env, u, &m, error, text);
+	sys_close(m.image);
+	if (m.files >= 0)
+		sys_close(m.files);
+}
+
+void record_reply(struct env *env)
+{
+	struct record_desk *desk = env->records;
+	for (int i = 0; i < RECORDS_SENT_MAX && worker_of(env)->fd >= 0; i++) {
+		struct record_answer answer;
+		ssize_t n = sys_recv(worker_of(env)->fd, &answer, sizeof answer, NULL, 0, NULL);
+		if (n != (ssize_t)sizeof answer)
+			break; /* nothing now, or its end, which is counted elsewhere */
+		uint16_t u = (uint16_t)answer.id;
+		answer.report.text[sizeof answer.report.text - 1] = '\0';
+		if (desk->sent_n > 0)
+			desk->sent_n--;
+		worker_of(env)->deaths = 0;
+		if (answer.error == ERR_NONE && answer.report.text[0] != '\0' && !desk->full) {
+			log_error("%s", answer.report.text);
+			desk->full = true;
+		}
+		if (u < env->manifest.n_services && desk->slots[u].state == RECORD_SENT &&
+		    desk->slots[u].id == answer.id)
+			answered(env, u, answer.error, answer.report.text);
+	}
+	record_pump(env);
+}
+
+bool record_worker_ended(struct env *env)
+{
+	struct record_desk *desk = env->records;
+	bool give_up = worker_of(env)->deaths + 1 >= RECORD_TRIES;
+	record_reply(env); /* what it said stands in the socket still */
+	log_warning("the record worker ended; it is started again when a launch is to be measured");
+	desk->sent_n = 0;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
+		if (desk->slots[u].state == RECORD_SENT && give_up)
+			answered(env, u, ERR_IO, "the record worker died, again and again");
+		else if (desk->slots[u].state == RECORD_SENT)
+			push(env, u); /* what it has recorded it finds in the log */
+	}
+	return desk->n > 0;
+}
+
+bool record_wants_worker(const struct env *env)
+{
+	return env->records != NULL && env->records->n > 0;
+}
