@@ -43,7 +43,7 @@ MAN := $(sort $(wildcard docs/*.[1-8]))
 
 # ---- Flags ------------------------------------------------------------------------------------------------------
 
-CC_musl := musl-gcc
+CC_musl := $(DEPS)/musl/bin/musl-gcc
 CC_asan := gcc
 CC_fuzz := clang
 CC_cov := gcc
@@ -65,8 +65,8 @@ $(O)/%.pb.o: WARN := -w
 $(O)/obj/tests/% $(O)/obj-asan/tests/% $(O)/obj-cov/tests/%: EXTRA := -Wno-unused-function
 
 # A static PIE, spelled out: musl-gcc -static-pie quietly makes a dynamic program.
-CRT = /usr/lib/$(shell uname -m)-linux-musl
-LDFLAGS_musl := -static-pie -nostdlib -Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none
+CRT := $(DEPS)/musl/lib
+LDFLAGS_musl := -static-pie -nostdlib -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs,--build-id=none
 GC := -Wl,--gc-sections
 HEAD_musl = $(LDFLAGS_musl) $(GC) $(CRT)/rcrt1.o $(CRT)/crti.o
 TAIL_musl = $(call libraries,musl) $(CRT)/libc.a $(shell gcc -print-libgcc-file-name) $(CRT)/crtn.o

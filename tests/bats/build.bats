@@ -74,7 +74,7 @@ copy_tree() # TO
 			return 1
 		}
 	done
-	for lib in libbearssl.a libtss2.a libcjson.a libnanopb.a; do
+	for lib in libc.a rcrt1.o libbearssl.a libtss2.a libcjson.a libnanopb.a; do
 		cmp "$a/build/deps/musl/lib/$lib" "$b/build/deps/musl/lib/$lib"
 	done
 	cmp "$a/build/taoinit.debug" "$b/build/taoinit.debug"

@@ -176,7 +176,7 @@ nothing_partial()
 	# shellcheck disable=SC2086
 	(only_programs $tools ar tar xz flock; deps/build musl) >"$BATS_TEST_TMPDIR/said" 2>&1 && return 1
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/said")" = 1 ]
-	grep -q 'the program musl-gcc is missing; install the Debian package musl-tools' "$BATS_TEST_TMPDIR/said"
+	grep -q 'the program gcc is missing; install the Debian package gcc' "$BATS_TEST_TMPDIR/said"
 }
 
 # A system where nothing is installed, for whoever stub says.
@@ -193,7 +193,7 @@ stub_system() # UID
 @test "packages: who is not root and has no sudo is told the command" {
 	(stub_system 1000; deps/install-packages build) >"$BATS_TEST_TMPDIR/said" 2>&1 && return 1
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/said")" = 1 ]
-	grep -q 'as root, run: apt-get install --no-install-recommends gcc musl-tools' "$BATS_TEST_TMPDIR/said"
+	grep -q 'as root, run: apt-get install --no-install-recommends gcc libc6-dev' "$BATS_TEST_TMPDIR/said"
 }
 
 @test "packages: a failure of apt-get is shown with a remedy" {
