@@ -144,6 +144,7 @@ static int unseal(struct root *root, struct keyset *keys, struct root_report *re
 static int connect(struct root *root, const struct root_config *config, bool *first, struct root_report *report)
 {
 	struct tpm_root *t = of(root);
+	t->tpm.srk = t->tpm.session = ESYS_TR_NONE; /* for a close without an open */
 	int r = read_state(root, report);
 	*first = r == ERR_NOT_FOUND;
 	if (r < 0 && !*first)
@@ -155,9 +156,8 @@ static int connect(struct root *root, const struct root_config *config, bool *fi
 		return tpm_report_tpm(t, report);
 	if (config->srk_name != NULL && memcmp(config->srk_name, t->tpm.srk_name, TPM_NAME_SIZE) != 0) {
 		root_say(report,
-			 "the TPM's storage root key is not the one of host.root.srk_name: another TPM, one that "
-			 "was "
-			 "cleared, or somebody between; nothing is said to it",
+			 "the TPM's storage root key is not the one of host.root.srk_name: another TPM, one "
+			 "that was cleared, or somebody between; nothing is said to it",
 			 "");
 		return ERR_DENIED;
 	}
@@ -217,8 +217,6 @@ static void begin(struct root *root, const struct platform *platform, const stru
 		.class = &root_tpm, .platform = platform, .store = config->store, .room = config->room
 	};
 	memcpy(root->file, config->file, strlen(config->file) + 1);
-	if (root->room != NULL)
-		of(root)->tpm.srk = of(root)->tpm.session = ESYS_TR_NONE;
 }
 
 static void tpm_root_close(struct root *root)
@@ -343,18 +341,17 @@ static int tpm_root_measure(struct root *root, enum eventlog_tag tag, struct spa
 static int tpm_root_resume(struct root *root, const struct platform *platform, const struct root_config *config,
 			   const uint8_t kek[static 32], struct root_report *report)
 {
-	/* The counters alone need no TPM. */
-	bool counters = config->room == NULL;
 	bool first = false;
 	report->text[0] = '\0';
-	int r = counters ? ERR_NONE : check(config, report);
-	if (r < 0)
-		return r;
 	begin(root, platform, config);
 	memcpy(root->kek, kek, sizeof root->kek);
-	struct tpm_root *t = of(root);
-	if (counters)
+	/* The counters alone need no TPM. */
+	if (config->room == NULL)
 		return ERR_NONE;
+	int r = check(config, report);
+	if (r < 0)
+		return r;
+	struct tpm_root *t = of(root);
 	r = connect(root, config, &first, report);
 	if (r >= 0)
 		r = tpm_boot_resume(t, config, report);
