@@ -29,7 +29,7 @@ services() # SERVICES
 # A service that says things, and waits.
 notifier() # NAME WORDS [JSON]
 {
-	local words= word
+	local words='' word
 	for word in $2; do words="$words, \"$word\""; done
 	echo "\"$1\": { \"exec\": [\"$tools/probe\", \"notify\"$words]${3:+, $3} }"
 }
