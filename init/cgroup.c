@@ -54,10 +54,123 @@ static bool find_own(char *own, size_t cap)
 	return true;
 }
 
+/* ---- limits ---- */
+
+static const struct {
+	const char *name, *controller, *file;
+} group_limits[] = {
+#define LIMIT(name, which, unit, help)
+#define GROUP_LIMIT(name, controller, file, which, unit, help) { #name, "+" #controller, file },
+#define OPTION(name, help)
+#include "limit.def"
+#undef LIMIT
+#undef GROUP_LIMIT
+#undef OPTION
+};
+
+static int give_below(const char *directory, const char *controller)
+{
+	char path[384];
+	snprintf(path, sizeof path, "%s/cgroup.subtree_control", directory);
+	return sys_write_file(path, controller);
+}
+
+/* A cgroup other than the root one gives controllers to those below it only when no process is in itself: in a
+ * container, where it is ours, we move aside. */
+static int step_aside(const char *own)
+{
+	char path[384];
+	snprintf(path, sizeof path, "%s/tao-host", own);
+	int r = sys_mkdir(path, 0755);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	snprintf(path, sizeof path, "%s/tao-host/cgroup.procs", own);
+	return sys_write_file(path, "0");
+}
+
+/* Which limits the cgroups of services can have; nothing is touched when no service asks for one. */
+static void find_limits(struct env *env, const char *own)
+{
+	unsigned wanted = 0;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		for (int i = 0; i < env->manifest.services[u].n_limits; i++)
+			if (env->manifest.services[u].limits[i].group >= 0)
+				wanted |= 1U << env->manifest.services[u].limits[i].group;
+	for (unsigned i = 0; i < GROUP_LIMITS; i++) {
+		if ((wanted & 1U << i) == 0)
+			continue;
+		int r = give_below(own, group_limits[i].controller);
+		if (r == -EBUSY && env->place == PLACE_CONTAINER && step_aside(own) == 0)
+			r = give_below(own, group_limits[i].controller);
+		if (r == 0 && give_below(env->cgroup_base, group_limits[i].controller) == 0)
+			env->cgroup_limits |= 1U << i;
+	}
+}
+
+static int set_limit(struct env *env, uint16_t u, const struct service_limit *limit)
+{
+	char path[384], file[32], text[48];
+	snprintf(file, sizeof file, "/%s", group_limits[limit->group].file);
+	int r = path_of(env, u, file, path, sizeof path);
+	if (limit->value == UINT64_MAX)
+		snprintf(text, sizeof text, "max");
+	else if (limit->group == GROUP_LIMIT_cpu_percent)
+		snprintf(text, sizeof text, "%llu 100000", (unsigned long long)limit->value * 1000);
+	else
+		snprintf(text, sizeof text, "%llu", (unsigned long long)limit->value);
+	if (r == 0)
+		r = sys_write_file(path, text);
+	/* When memory is out, all of it ends and is started again, not one process of many. */
+	if (r == 0 && limit->group == GROUP_LIMIT_memory &&
+	    path_of(env, u, "/memory.oom.group", path, sizeof path) == 0)
+		sys_write_file(path, "1");
+	return r;
+}
+
+static int lacks(struct env *env, uint16_t u, const struct service_limit *limit, int error)
+{
+	const struct service *s = &env->manifest.services[u];
+	const char *name = group_limits[limit->group].name;
+	if (s->limits_required) {
+		unit_say(&env->units[u],
+			 "limits.%s is required, and its cgroup cannot see to it: %s; give taoinit a cgroup with "
+			 "the "
+			 "controller, or take \"required\" out",
+			 name, strerror(-error));
+		return -EOPNOTSUPP;
+	}
+	if (!env->units[u].ended)
+		log_warning("%s: no cgroup controller for limits.%s: %s", s->name, name,
+			    limit->resource >= 0 ? "it holds for each process or uid alone, by setrlimit"
+						 : "it is not limited");
+	return 0;
+}
+
+static int set_limits(struct env *env, uint16_t u, bool has_cgroup, unsigned *held)
+{
+	const struct service *s = &env->manifest.services[u];
+	int r = 0;
+	for (int i = 0; i < s->n_limits && r >= 0; i++) {
+		if (s->limits[i].group < 0)
+			continue;
+		unsigned bit = 1U << s->limits[i].group;
+		int error = has_cgroup && (env->cgroup_limits & bit) != 0 ? set_limit(env, u, &s->limits[i])
+									  : -EOPNOTSUPP;
+		if (error == 0)
+			*held |= bit;
+		else
+			r = lacks(env, u, &s->limits[i], error);
+	}
+	return r;
+}
+
+/* ---- finding and making ---- */
+
 int cgroup_find(struct env *env)
 {
 	char mount[192], own[128], probe[320];
 	env->cgroup_base[0] = '\0';
+	env->cgroup_limits = 0;
 	if (!find_mount(mount, sizeof mount) || !find_own(own, sizeof own))
 		return -ENOENT;
 	int n = env->place == PLACE_PROCESS
@@ -68,10 +181,12 @@ int cgroup_find(struct env *env)
 	if (r == -EEXIST)
 		r = 0;
 	if (r == 0) {
-		/* cgroup.kill is what makes it worth having (Linux 5.14). */
+		/* cgroup.kill (Linux 5.14) is what makes it worth having; or limits, which can be there without. */
 		struct stat st;
+		snprintf(probe, sizeof probe, "%s%s", mount, own);
+		find_limits(env, probe);
 		snprintf(probe, sizeof probe, "%s/cgroup.kill", env->cgroup_base);
-		r = sys_stat(probe, &st);
+		r = env->cgroup_limits != 0 ? 0 : sys_stat(probe, &st);
 		if (r < 0)
 			sys_rmdir(env->cgroup_base);
 	}
@@ -80,7 +195,7 @@ int cgroup_find(struct env *env)
 	return r;
 }
 
-int cgroup_make(struct env *env, uint16_t u)
+static int make_directory(struct env *env, uint16_t u)
 {
 	char path[384];
 	if (env->cgroup_base[0] == '\0' || path_of(env, u, "", path, sizeof path) < 0)
@@ -96,6 +211,18 @@ int cgroup_make(struct env *env, uint16_t u)
 	}
 	fd = sys_open(path, O_PATH | O_DIRECTORY, 0);
 	return fd < 0 ? -1 : fd;
+}
+
+int cgroup_make(struct env *env, uint16_t u, int *directory, unsigned *held)
+{
+	*held = 0;
+	*directory = make_directory(env, u);
+	int r = set_limits(env, u, *directory >= 0, held);
+	if (r < 0 && *directory >= 0) {
+		sys_close(*directory);
+		*directory = -1;
+	}
+	return r;
 }
 
 void cgroup_remove(struct env *env, uint16_t u)

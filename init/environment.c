@@ -112,15 +112,18 @@ static int make_units(struct env *env)
 	env->to_measure = array(n, sizeof *env->to_measure);
 	env->reach_list = array(n, sizeof *env->reach_list);
 	env->reach_seen = array(n, 1);
+	env->sockets = array(env->manifest.n_sockets, sizeof *env->sockets);
 	env->pids = array(env->pids_cap, sizeof *env->pids);
 	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
 	env->scratch = sys_map(sizeof *env->scratch); /* a child's environment stands in it */
 	env->answer = array(1, env->answer_cap);
 	env->data = array(1, env->data_cap);
 	if (!env->units || !env->programs || !env->files || !env->successors || !env->successor_at ||
-	    !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids ||
-	    !env->clients || !env->scratch || !env->answer || !env->data)
+	    !env->sockets || !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen ||
+	    !env->pids || !env->clients || !env->scratch || !env->answer || !env->data)
 		return -ENOMEM;
+	for (uint32_t i = 0; i < env->manifest.n_sockets; i++)
+		env->sockets[i] = -1;
 	for (size_t u = 0; u < n; u++) {
 		env->units[u].notify = env->units[u].ready = env->units[u].keeper_fd = -1;
 		env->units[u].exec_error = env->units[u].cgroup_events = env->units[u].channel.fd = -1;
@@ -215,8 +218,8 @@ int environment_open(struct env *env)
 		return status;
 	if (env->manifest.host.hostname != NULL && env->place != PLACE_PROCESS)
 		machine_set_hostname(env->manifest.host.hostname);
-	/* Three descriptors a service while it starts, and our own. */
-	sys_raise_nofile(3 * (uint64_t)env->manifest.n_services + 256);
+	/* Three descriptors a service while it starts, its sockets, and our own. */
+	sys_raise_nofile(3 * (uint64_t)env->manifest.n_services + env->manifest.n_sockets + 256);
 	int r = make_units(env);
 	if (r == 0)
 		r = make_loop(env);
@@ -304,6 +307,7 @@ static void come_to_rest(struct env *env)
 static void boot(struct env *env)
 {
 	env->booted = true;
+	sockets_open_all(env);
 	loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
 	want_at_boot(env);
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
@@ -571,6 +575,7 @@ int environment_run(struct env *env)
 		if (env->workers[w].pid > 0)
 			sys_kill(env->workers[w].pid, SIGKILL);
 	cgroup_close(env);
+	sockets_close_all(env);
 	notify_close_all(env);
 	int left = core_ready(env->core) ? core_wipe(env->core) : 0;
 	if (left != 0)

@@ -52,9 +52,12 @@ enum worker_kind { WORKER_MOUNT, WORKER_ROOT, WORKER_MEASURE, WORKER_RECORD, WOR
 
 /* Room for what one start needs while it is made. */
 struct launch_scratch {
-	char *env[LAUNCH_ENV_MAX + 9];
+	char *env[LAUNCH_ENV_MAX + 12];
 	char service[SERVICE_NAME_MAX + 16];
-	char notify[128], watchdog[48];
+	char channel[32], spec[96];
+	int sockets[SOCKETS_MAX];
+	char listen_fds[24], listen_pid[32], listen_names[SOCKETS_MAX * (SERVICE_NAME_MAX + 1) + 16];
+	char notify[128], watchdog[48], ready[32];
 	uint8_t name[LAUNCH_NAME_MAX];				   /* of the launch or end being worked on */
 	uint8_t program[LAUNCH_NAME_MAX], joined[LAUNCH_NAME_MAX]; /* launch_name's own */
 };
@@ -141,6 +144,9 @@ struct env {
 
 	/* cgroups: path of the directory below which each service gets its own, or "". */
 	char cgroup_base[256];
+	unsigned cgroup_limits; /* 1 << enum group_limit: those whose controllers the services' cgroups have */
+
+	int *sockets; /* of all services; -1: not open */
 
 	/* The admin channel. */
 	int n_listeners;
@@ -192,13 +198,20 @@ void launch_subprin(const struct env *env, uint16_t u, struct wr *out); /* after
 void launch_forget(struct env *env, uint16_t u);			/* at rest for good: removes the cgroup */
 
 int cgroup_find(struct env *env);
-int cgroup_make(struct env *env, uint16_t u); /* directory fd, -1: none */
+/* directory fd, -1: none. held: 1 << enum group_limit, the limits it sees to; what it has no controller for is warned of
+ * once, or, where that is required, -EOPNOTSUPP with the reason said. */
+int cgroup_make(struct env *env, uint16_t u, int *directory, unsigned *held);
 void cgroup_remove(struct env *env, uint16_t u);
 bool cgroup_is_empty(struct env *env, uint16_t u);
 int cgroup_kill(struct env *env, uint16_t u);
 int cgroup_watch(struct env *env, uint16_t u); /* SOURCE_CGROUP events from now on */
 void cgroup_unwatch(struct env *env, uint16_t u);
 void cgroup_close(struct env *env);
+
+/* Sockets that services are given: opened at boot, and kept until the end. */
+int sockets_open(struct env *env, uint16_t u); /* those that are not open; 0, or -errno with the reason said */
+void sockets_open_all(struct env *env);
+void sockets_close_all(struct env *env);
 
 /* Has it to have a subreaper of its own, for want of a cgroup and a uid? */
 bool reaper_wants_keeper(const struct env *env, uint16_t u, int cgroup);

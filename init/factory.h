@@ -31,13 +31,24 @@ struct measured {
 struct start_plan {
 	const struct service *service;
 	const struct measured *measured;
-	int channel;	  /* the child's end; becomes fd 3 */
-	int ready;	  /* the child's end of the pipe of $TAO_READY_FD, which becomes fd 4, or -1 */
-	int in, out, err; /* what becomes fds 0, 1, 2; -1: /dev/null for in, taoinit's own for out and err */
-	bool keep;	  /* under a subreaper of its own (keeper.h) */
-	int cgroup;	  /* fd of the service's cgroup directory, or -1 */
-	char *const *env; /* complete */
+	int channel; /* the child's end; becomes start_channel_fd() */
+	int ready;   /* the child's end of the pipe of $TAO_READY_FD, which becomes the fd after it, or -1 */
+	const int *sockets; /* the service's, which become fds 3 and up, as systemd's protocol has it */
+	char *listen_pid;   /* where in env the child writes its pid, START_PID_MAX bytes; NULL without sockets */
+	int in, out, err;   /* what becomes fds 0, 1, 2; -1: /dev/null for in, taoinit's own for out and err */
+	bool keep;	    /* under a subreaper of its own (keeper.h) */
+	int cgroup;	    /* fd of the service's cgroup directory, or -1 */
+	unsigned held;	    /* 1 << enum group_limit: what the cgroup sees to */
+	char *const *env;   /* complete */
 };
+
+#define START_PID_MAX 12
+
+/* The number of a child's channel: 3, or what comes after its sockets. */
+static inline int start_channel_fd(const struct service *service)
+{
+	return 3 + (int)service->n_sockets;
+}
 
 struct started {
 	pid_t pid; /* of the program, or of its keeper */
@@ -45,10 +56,13 @@ struct started {
 	int keeper; /* socket of its keeper, -1: it has none */
 };
 
+/* A few words and the end of most paths; written to a pipe at once. */
+#define START_STEP_MAX 124
+
 /* What the child writes to the pipe when it could not get as far as the program. */
 struct start_failure {
-	int32_t error; /* errno */
-	char step[28]; /* "setuid", "execveat", …; NUL-terminated */
+	int32_t error;		   /* errno */
+	char step[START_STEP_MAX]; /* "uid", "exec", "filesystem.hidden /home", …; NUL-terminated */
 };
 
 struct factory_class {

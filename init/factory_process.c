@@ -8,20 +8,21 @@
 #include <linux/capability.h>
 #include <stdio.h>
 
+#include "confine.h"
 #include "keeper.h"
 #include "measure.h"
 #include "sys.h"
 #include "sys_child.h"
 
-#define FD_CHANNEL 3
-#define FD_READY 4
+#define FD_FIRST 3
 
-/* The child's descriptors, at numbers that the final ones, 0 to 4, cannot hit; close-on-exec. -1 is none. */
+/* The child's descriptors, at numbers that the final ones cannot hit; close-on-exec. -1 is none. */
 struct child {
 	const struct start_plan *plan;
 	const struct service *service;
 	int pipe; /* to say what failed */
 	int channel, ready, in, out, err;
+	int sockets[SOCKETS_MAX];
 	int files;   /* mount of the measured copies */
 	int program; /* what to execute */
 	int rules;   /* of its Landlock domain */
@@ -58,6 +59,8 @@ static void take_descriptors(struct child *c)
 	c->pipe = high(c, c->pipe);
 	c->channel = high(c, plan->channel);
 	c->ready = high(c, plan->ready);
+	for (uint32_t i = 0; i < c->service->n_sockets; i++)
+		c->sockets[i] = high(c, plan->sockets[i]);
 	c->in = high(c, plan->in);
 	c->out = high(c, plan->out);
 	c->err = high(c, plan->err);
@@ -90,14 +93,17 @@ static void set_descriptors(struct child *c)
 		must(c, "standard output", sys_dup2(c->out, 1));
 	if (c->err >= 0)
 		must(c, "standard error", sys_dup2(c->err, 2));
+	for (uint32_t i = 0; i < c->service->n_sockets; i++)
+		must(c, "sockets", sys_dup2(c->sockets[i], FD_FIRST + (int)i));
+	int channel = start_channel_fd(c->service);
 	if (c->channel >= 0)
-		must(c, "the channel", sys_dup2(c->channel, FD_CHANNEL));
+		must(c, "the channel", sys_dup2(c->channel, channel));
 	else
-		sys_close(FD_CHANNEL);
+		sys_close(channel);
 	/* Whatever else is open, and whether it was meant for children or not. */
 	if (c->ready >= 0)
-		must(c, "the ready pipe", sys_dup2(c->ready, FD_READY));
-	must(c, "descriptors", sys_close_on_exec_from(c->ready >= 0 ? FD_READY + 1 : FD_CHANNEL + 1));
+		must(c, "the ready pipe", sys_dup2(c->ready, channel + 1));
+	must(c, "descriptors", sys_close_on_exec_from(channel + (c->ready >= 0 ? 2 : 1)));
 }
 
 /* ---- measured files ---- */
@@ -128,7 +134,6 @@ static void bind_files(struct child *c)
 	int targets[MEASURE_FILES_MAX + 1];
 	char name[16];
 	struct stat copies;
-	must(c, "a mount namespace", sys_private_mounts());
 	for (int i = 0; i <= s->n_files && i <= MEASURE_FILES_MAX; i++) {
 		targets[i] = sys_open(file_path(s, i), O_PATH, 0);
 		must(c, "opening a measured file", targets[i]);
@@ -150,6 +155,16 @@ static void bind_files(struct child *c)
 
 /* ---- rights ---- */
 
+/* A limit of the group by an rlimit: unless the cgroup sees to it, or there is a limit that says this by itself. */
+static bool applies(const struct child *c, const struct service_limit *limit)
+{
+	const struct service *s = c->service;
+	for (int i = 0; i < s->n_limits && limit->group >= 0; i++)
+		if (s->limits[i].group < 0 && s->limits[i].resource == limit->resource)
+			return false;
+	return limit->resource >= 0 && (limit->group < 0 || (c->plan->held & 1U << limit->group) == 0);
+}
+
 /* While there are the rights to raise a limit, and no more descriptors are to be opened. */
 static void set_limits(const struct child *c)
 {
@@ -158,7 +173,9 @@ static void set_limits(const struct child *c)
 	if (nofile.rlim_max > 0)
 		must(c, "limits", sys_set_limit(RLIMIT_NOFILE, nofile.rlim_cur, nofile.rlim_max));
 	for (int i = 0; i < s->n_limits; i++)
-		must(c, "limits", sys_set_limit(s->limits[i].resource, s->limits[i].value, s->limits[i].value));
+		if (applies(c, &s->limits[i]))
+			must(c, "limits",
+			     sys_set_limit(s->limits[i].resource, s->limits[i].value, s->limits[i].value));
 }
 
 static void set_groups(const struct child *c, bool changes)
@@ -209,25 +226,35 @@ static _Noreturn void run(const struct child *c)
 static _Noreturn void be(const struct start_plan *plan, int pipe)
 {
 	struct child c = { .plan = plan, .service = plan->service, .pipe = pipe, .rules = -1 };
+	const struct confinement *confinement = plan->service->confinement;
+	char step[START_STEP_MAX] = "";
 	must(&c, "a session", sys_session());
 	take_descriptors(&c);
 	set_descriptors(&c);
+	/* Who finds another pid there does not take them for its own. */
+	if (plan->listen_pid != NULL)
+		snprintf(plan->listen_pid, START_PID_MAX, "%d", (int)sys_getpid());
+	must(&c, step, confine_place(confinement, step));
+	if (c.files >= 0 || confine_has_view(confinement))
+		must(&c, "a mount namespace", sys_private_mounts());
 	if (c.files >= 0)
 		bind_files(&c);
+	if (confine_has_view(confinement))
+		must(&c, step, confine_view(confinement, step));
 	/* Not for who may mount: a domain forbids that. Where the kernel has none there is none. */
 	if ((plan->service->capabilities & 1ULL << CAP_SYS_ADMIN) == 0) {
 		c.rules = sys_landlock_rules();
 		if (c.rules != -ENOSYS && c.rules != -EOPNOTSUPP)
 			must(&c, "Landlock rules", c.rules);
 	}
-	sys_reset_oom_score();
 	/* Until exec this is a copy of PID 1, and nobody may look into it. */
 	must(&c, "undumpable", sys_undumpable());
 	set_limits(&c);
 	set_rights(&c);
 	must(&c, "cwd", sys_chdir(plan->service->cwd));
-	sys_umask(022);
+	sys_umask(confinement->umask);
 	sys_unblock_signals(); /* what is done at a signal was made the default when PID 1 began */
+	must(&c, "a system call filter", confine_syscalls(confinement));
 	run(&c);
 }
 

@@ -17,6 +17,8 @@
 
 /* Questions under way at once. The worker answers one after another; more only fill its socket. */
 #define MEASURING_MAX 64
+/* The child puts its pid behind it. */
+#define LISTEN_PID "LISTEN_PID="
 
 static const struct service *service_of(const struct env *env, uint16_t u)
 {
@@ -157,7 +159,7 @@ static void started(struct env *env, uint16_t u, int r)
 		unit_event(env, u, ON_MEASURED);
 	else if (r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		unit_event(env, u, ON_EXEC_FAILED);
-	else if (r == -EBADMSG)
+	else if (r == -EBADMSG || r == -EOPNOTSUPP)
 		refuse(env, u);
 	else
 		unit_event(env, u, ON_REFUSED);
@@ -242,6 +244,20 @@ void launch_reply(struct env *env)
 
 /* ---- starting ---- */
 
+static int add_sockets(const struct service *s, struct launch_scratch *scratch, int n)
+{
+	snprintf(scratch->listen_fds, sizeof scratch->listen_fds, "LISTEN_FDS=%u", s->n_sockets);
+	snprintf(scratch->listen_pid, sizeof scratch->listen_pid, "%s", LISTEN_PID);
+	size_t at = (size_t)snprintf(scratch->listen_names, sizeof scratch->listen_names, "LISTEN_FDNAMES=");
+	for (uint32_t i = 0; i < s->n_sockets && at < sizeof scratch->listen_names; i++)
+		at += (size_t)snprintf(scratch->listen_names + at, sizeof scratch->listen_names - at, "%s%s",
+				       i > 0 ? ":" : "", s->sockets[i].name);
+	scratch->env[n++] = scratch->listen_fds;
+	scratch->env[n++] = scratch->listen_pid;
+	scratch->env[n++] = scratch->listen_names;
+	return n;
+}
+
 /* Pointers and added strings of one child's environment; valid until the next start. */
 static char *const *make_environment(const struct env *env, uint16_t u)
 {
@@ -260,9 +276,15 @@ static char *const *make_environment(const struct env *env, uint16_t u)
 			(char *)(uintptr_t) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	snprintf(scratch->service, sizeof scratch->service, "TAO_SERVICE=%s", s->name);
 	scratch->env[n++] = scratch->service;
-	scratch->env[n++] = (char *)(uintptr_t) "TAO_CHANNEL_FD=3";
+	int fd = start_channel_fd(s);
+	snprintf(scratch->channel, sizeof scratch->channel, "TAO_CHANNEL_FD=%d", fd);
+	scratch->env[n++] = scratch->channel;
 	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_CHANNEL_TYPE=pipe";
-	scratch->env[n++] = (char *)(uintptr_t) "CLOUDPROXY_TAO_HOST_SPEC=tao::RPC+tao::FDMessageChannel(3, 3)";
+	snprintf(scratch->spec, sizeof scratch->spec,
+		 "CLOUDPROXY_TAO_HOST_SPEC=tao::RPC+tao::FDMessageChannel(%d, %d)", fd, fd);
+	scratch->env[n++] = scratch->spec;
+	if (s->n_sockets > 0)
+		n = add_sockets(s, scratch, n);
 	if (notify_wanted(s)) {
 		memcpy(scratch->notify, "NOTIFY_SOCKET=", 14);
 		notify_path(env, u, scratch->notify + 14, sizeof scratch->notify - 14);
@@ -273,8 +295,10 @@ static char *const *make_environment(const struct env *env, uint16_t u)
 			 (long long)(s->watchdog / 1000));
 		scratch->env[n++] = scratch->watchdog;
 	}
-	if (s->ready == READY_FD)
-		scratch->env[n++] = (char *)(uintptr_t) "TAO_READY_FD=4";
+	if (s->ready == READY_FD) {
+		snprintf(scratch->ready, sizeof scratch->ready, "TAO_READY_FD=%d", fd + 1);
+		scratch->env[n++] = scratch->ready;
+	}
 	scratch->env[n] = NULL;
 	return scratch->env;
 }
@@ -338,18 +362,29 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		unit_say(unit, "more than %d variables in env", LAUNCH_ENV_MAX);
 		return -E2BIG;
 	}
-	int r = notify_open(env, u, &plan.ready);
+	int r = sockets_open(env, u);
 	if (r < 0)
 		return r;
-	plan.cgroup = cgroup_make(env, u);
-	plan.keep = reaper_wants_keeper(env, u, plan.cgroup);
-	r = s->factory->start(&plan, &started);
+	if (s->n_sockets > 0) {
+		memcpy(env->scratch->sockets, env->sockets + s->first_socket, s->n_sockets * sizeof *env->sockets);
+		plan.sockets = env->scratch->sockets; /* a child has that, and not all of the heap */
+		plan.listen_pid = env->scratch->listen_pid + sizeof LISTEN_PID - 1;
+	}
+	r = notify_open(env, u, &plan.ready);
+	if (r < 0)
+		return r;
+	r = cgroup_make(env, u, &plan.cgroup, &plan.held);
+	if (r == 0) {
+		plan.keep = reaper_wants_keeper(env, u, plan.cgroup);
+		r = s->factory->start(&plan, &started);
+		if (r < 0)
+			unit_say(unit, "cannot start a process: %s", strerror(-r));
+	}
 	if (plan.ready >= 0)
 		sys_close(plan.ready);
 	if (plan.cgroup >= 0)
 		sys_close(plan.cgroup);
 	if (r < 0) {
-		unit_say(unit, "cannot start a process: %s", strerror(-r));
 		notify_close(env, u);
 		launch_forget(env, u);
 		return r;

@@ -10,6 +10,7 @@
 #ifndef TAO_MANIFEST_H
 #define TAO_MANIFEST_H
 
+#include <netinet/in.h>
 #include <sys/types.h>
 
 #include "../crypto/base.h"
@@ -32,13 +33,62 @@ enum ready_when { READY_EXEC, READY_NOTIFY, READY_FD, READY_EXIT };
 enum failure_action { FAILURE_NOTHING, FAILURE_REBOOT, FAILURE_POWEROFF };
 enum channel_error { CHANNEL_ERROR_KEEP, CHANNEL_ERROR_RESTART };
 
+/* What limits all processes of a service together. */
+enum group_limit {
+#define LIMIT(name, which, unit, help)
+#define GROUP_LIMIT(name, controller, file, which, unit, help) GROUP_LIMIT_##name,
+#define OPTION(name, help)
+#include "limit.def"
+#undef LIMIT
+#undef GROUP_LIMIT
+#undef OPTION
+	GROUP_LIMITS
+};
+
 struct service_limit {
-	int resource;	/* RLIMIT_* */
+	int resource;	/* RLIMIT_*, -1: none */
+	int group;	/* enum group_limit, for which resource stands in where the cgroup has it not; -1: none */
 	uint64_t value; /* UINT64_MAX: unlimited */
 };
 
 struct digest {
 	uint8_t b[32];
+};
+
+/* More paths than a service's own view of the file system needs. */
+#define VIEW_PATHS_MAX 32
+
+/* What a service sees and may do besides the defaults of every service. */
+struct confinement {
+	mode_t umask;
+	int nice, oom_score, scheduling, priority; /* scheduling: SCHED_* */
+	bool has_nice, has_oom_score, has_scheduling;
+	bool private_tmp, read_only;
+	const char *const *read_write, *const *hidden; /* absolute, in their shortest form */
+	int n_read_write, n_hidden;
+	unsigned namespaces; /* CLONE_NEW* */
+	unsigned syscalls;   /* 1 << enum syscall_set: all that it may call; 0: no filter */
+};
+extern const struct confinement confinement_none;
+
+/* They stand at descriptors from 3 on, below those that a child's own copies are put to. */
+#define SOCKETS_MAX 16
+
+enum socket_kind { SOCKET_NONE, SOCKET_TCP, SOCKET_UDP, SOCKET_UNIX, SOCKET_FIFO };
+
+/* What PID 1 listens on for a service. */
+struct service_socket {
+	enum socket_kind kind;
+	const char *at;	  /* as written: address and port, or a path */
+	const char *name; /* for $LISTEN_FDNAMES */
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} address;	   /* tcp, udp */
+	mode_t mode;	   /* of a path */
+	const char *group; /* as written, or NULL: the service's */
+	gid_t gid;
 };
 
 struct service {
@@ -80,7 +130,11 @@ struct service {
 	const char *const *files;    /* measure.files, absolute, in the order of the manifest */
 	uint64_t capabilities;	     /* bit CAP_x */
 	const struct service_limit *limits;
-	size_t max_message; /* bytes of one frame on its channel; default 1 MiB */
+	bool limits_required;		       /* those of the group by the cgroup, or not at all */
+	const struct confinement *confinement; /* never NULL */
+	struct service_socket *sockets;
+	uint32_t n_sockets, first_socket; /* the place of its first one among those of all */
+	size_t max_message;		  /* bytes of one frame on its channel; default 1 MiB */
 };
 
 struct admin_listener {
@@ -125,6 +179,7 @@ struct manifest {
 	struct host host;
 	struct service *services; /* sorted as the manifest has them */
 	uint16_t n_services;
+	uint32_t n_sockets;
 	struct digest sha256; /* of the file's bytes */
 };
 

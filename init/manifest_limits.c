@@ -67,16 +67,24 @@ bool read_privilege(uint64_t set, const char **name, const char **reason)
 
 /* ---- limits ---- */
 
-enum unit { COUNT, BYTES, SECONDS };
+enum unit { COUNT, BYTES, SECONDS, PERCENT };
+
+/* A thousand processors. */
+#define PERCENT_MAX 100000
+#define RLIMIT_NONE (-1)
 
 static const struct limit {
 	const char *name;
-	int resource;
+	int resource, group;
 	enum unit unit;
 } limits[] = {
-#define LIMIT(name, which, unit, help) { #name, RLIMIT_##which, unit },
+#define LIMIT(name, which, unit, help) { #name, RLIMIT_##which, -1, unit },
+#define GROUP_LIMIT(name, controller, file, which, unit, help) { #name, RLIMIT_##which, GROUP_LIMIT_##name, unit },
+#define OPTION(name, help)
 #include "limit.def"
 #undef LIMIT
+#undef GROUP_LIMIT
+#undef OPTION
 };
 #define N_LIMITS (sizeof limits / sizeof limits[0])
 
@@ -97,6 +105,10 @@ static int take_limit(struct reader *reader, const cJSON *at, enum unit unit, ui
 			return read_fail(reader, at, ERR_RANGE,
 					 "is counted in whole seconds; write \"1s\" or more");
 		*out = (uint64_t)(number / NS_PER_S);
+		return r;
+	case PERCENT:
+		r = read_int(reader, at, 1, PERCENT_MAX, &number);
+		*out = (uint64_t)number;
 		return r;
 	case COUNT:
 	default:
@@ -125,18 +137,29 @@ int read_limits(struct reader *reader, const cJSON *value, struct service *s)
 		arena_alloc(reader->arena, (n < N_LIMITS ? n : N_LIMITS) * sizeof *list, sizeof list->value);
 	if (list == NULL)
 		return read_no_memory(reader);
+	bool seen_required = false;
 	for (const cJSON *at = value->child; at != NULL; at = at->next) {
 		size_t i = 0;
+		if (strcmp(at->string, "required") == 0 && !seen_required) {
+			int r = read_bool(reader, at, &s->limits_required);
+			if (r < 0)
+				return r;
+			seen_required = true;
+			continue;
+		}
 		while (i < N_LIMITS && strcmp(limits[i].name, at->string) != 0)
 			i++;
+		if (i == N_LIMITS && seen_required && strcmp(at->string, "required") == 0)
+			return read_fail(reader, at, ERR_EXISTS, "stands here a second time; keep one of them");
 		if (i == N_LIMITS)
 			return unknown_limit(reader, at);
 		for (int k = 0; k < s->n_limits; k++)
-			if (list[k].resource == limits[i].resource)
+			if (list[k].resource == limits[i].resource && list[k].group == limits[i].group)
 				return read_fail(reader, at, ERR_EXISTS,
 						 "this limit stands here a second time; keep one of them");
 		struct service_limit *limit = &list[s->n_limits++];
 		limit->resource = limits[i].resource;
+		limit->group = limits[i].group;
 		int r = take_limit(reader, at, limits[i].unit, &limit->value);
 		if (r < 0)
 			return r;

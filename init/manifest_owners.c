@@ -92,7 +92,7 @@ static int find_user(struct owners *o, uint16_t index, const char *name, struct 
 	return r;
 }
 
-static int find_group(struct owners *o, uint16_t index, const char *name, gid_t *gid)
+static int find_group(struct owners *o, const cJSON *at, const char *name, gid_t *gid)
 {
 	uint32_t id;
 	if (is_number(name, &id)) {
@@ -103,10 +103,10 @@ static int find_group(struct owners *o, uint16_t index, const char *name, gid_t 
 	if (r == 0)
 		return ERR_NONE;
 	if (r == -ENOENT)
-		return read_fail(o->reader, get(o, index, "group"), ERR_NOT_FOUND,
+		return read_fail(o->reader, at, ERR_NOT_FOUND,
 				 "there is no group %s in /etc/group; add it there, or take this out",
 				 quote(name).text);
-	return read_fail(o->reader, get(o, index, "group"), ERR_IO,
+	return read_fail(o->reader, at, ERR_IO,
 			 "%s cannot be looked up: %s in /etc/group; mend the file, or write the group's number",
 			 quote(name).text, strerror(-r));
 }
@@ -128,7 +128,13 @@ static int resolve(struct owners *o, uint16_t index)
 		s->n_groups = owner.n_groups;
 	}
 	if (r == 0 && s->group != NULL)
-		r = find_group(o, index, s->group, &s->gid);
+		r = find_group(o, get(o, index, "group"), s->group, &s->gid);
+	const cJSON *sockets = s->n_sockets > 0 ? get(o, index, "sockets") : NULL;
+	for (uint32_t i = 0; i < s->n_sockets && r == 0; i++)
+		if (s->sockets[i].group != NULL)
+			r = find_group(
+				o, cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(sockets, (int)i), "group"),
+				s->sockets[i].group, &s->sockets[i].gid);
 	if (r == 0 && s->user != NULL && s->uid == 0 && !s->privileged)
 		return read_fail(o->reader, get(o, index, "user"), ERR_DENIED,
 				 "uid 0 owns the key file; leave \"user\" out for a uid of its own, or write "

@@ -41,6 +41,9 @@ enum object {
 	OBJECT_stop,
 	OBJECT_on_failure,
 	OBJECT_measure,
+	OBJECT_scheduling,
+	OBJECT_filesystem,
+	OBJECT_socket,
 	OBJECT_tao
 };
 
@@ -92,6 +95,9 @@ int read_bool(struct reader *reader, const cJSON *value, bool *into);
 int read_int(struct reader *reader, const cJSON *value, int64_t least, int64_t most, int64_t *into);
 int read_duration(struct reader *reader, const cJSON *value, int64_t least, int64_t most, int64_t *ns);
 int read_size(struct reader *reader, const cJSON *value, uint64_t least, uint64_t most, uint64_t *bytes);
+/* Three octal digits in quotes. */
+int read_mode(struct reader *reader, const cJSON *value, mode_t *mode);
+int read_owner(struct reader *reader, const cJSON *value, const char **into); /* a name, or a number as text */
 int read_sha256(struct reader *reader, const cJSON *value, struct digest *into);
 /* One of the words: its index. later: words that other versions know, or NULL; both NULL-terminated. */
 int read_word(struct reader *reader, const cJSON *value, const char *const *words, const char *const *later,
@@ -99,6 +105,9 @@ int read_word(struct reader *reader, const cJSON *value, const char *const *word
 /* Strings; NULL-terminated in the arena. */
 int read_strings(struct reader *reader, const cJSON *value, char *const **into, int *count, int least, int most,
 		 const char *example);
+/* Absolute paths in the one spelling that they have: no ., .. or double /; none twice. */
+int read_paths(struct reader *reader, const cJSON *value, const char *const **into, int *count, int most,
+	       const char *example);
 
 /* ---- parts ---- */
 
@@ -108,6 +117,8 @@ int read_limits(struct reader *reader, const cJSON *value, struct service *servi
 int read_signal(struct reader *reader, const cJSON *value, int *signal);
 /* The first capability of a service that needs "privileged", as text with the reason; false if there is none. */
 bool read_privilege(uint64_t capabilities, const char **name, const char **reason);
+/* What has to hold between the keys of manifest_confine.c. */
+int read_check_confinement(struct reader *reader, const cJSON *value, const struct service *service);
 /* What has to hold between the keys of manifest_when.c. */
 int read_check_when(struct reader *reader, const cJSON *value, const struct service *service);
 int read_service(struct reader *reader, const cJSON *value, struct service *service);

@@ -98,7 +98,7 @@ TAKE(service, cwd)
 }
 
 /* Ids may stand as numbers; what names mean is looked up when all is read. */
-static int read_owner(struct reader *reader, const cJSON *value, const char **into)
+int read_owner(struct reader *reader, const cJSON *value, const char **into)
 {
 	char text[16];
 	int64_t id = 0;
@@ -230,40 +230,12 @@ TAKE(measure, trust_rootfs)
 	return read_bool(reader, value, &((struct service *)into)->trust_rootfs);
 }
 
-/* Files are bound over their paths, so a path has one spelling. */
-static bool is_normal(const char *path)
-{
-	for (const char *p = path; *p != '\0';) {
-		size_t n = strcspn(p + 1, "/");
-		if (*p != '/' || n == 0 || (n == 1 && p[1] == '.') || (n == 2 && p[1] == '.' && p[2] == '.'))
-			return false;
-		p += n + 1;
-	}
-	return path[0] == '/';
-}
-
+/* Files are bound over their paths. */
 TAKE(measure, files)
 {
 	struct service *s = into;
-	char *const *list;
-	int r = read_strings(reader, value, &list, &s->n_files, 0, MEASURE_FILES_MAX,
-			     "[\"/lib/ld-musl-x86_64.so.1\"]");
-	const cJSON *at = value->child;
-	for (int i = 0; r == 0 && i < s->n_files; i++, at = at->next) {
-		if (!is_normal(list[i]))
-			return read_fail(
-				reader, at, ERR_MALFORMED,
-				"%s is no absolute path in its shortest form; begin it with /, leave ., .. and "
-				"double / out",
-				quote(list[i]).text);
-		for (int k = 0; k < i; k++)
-			if (strcmp(list[k], list[i]) == 0)
-				return read_fail(reader, at, ERR_EXISTS,
-						 "%s is listed a second time; keep one of them",
-						 quote(list[i]).text);
-	}
-	s->files = r == 0 ? (const char *const *)list : NULL;
-	return r;
+	return read_paths(reader, value, &s->files, &s->n_files, MEASURE_FILES_MAX,
+			  "[\"/lib/ld-musl-x86_64.so.1\"]");
 }
 
 TAKE(service, measure)
@@ -372,6 +344,8 @@ static int check(struct reader *reader, const cJSON *value, const struct service
 			"counts nothing where nothing is restarted; write \"restart\": \"on-failure\", or take "
 			"it out");
 	int r = read_check_when(reader, value, s);
+	if (r == 0)
+		r = read_check_confinement(reader, value, s);
 	return r < 0 ? r : check_measure(reader, value, s);
 }
 
@@ -382,6 +356,7 @@ int read_service(struct reader *reader, const cJSON *value, struct service *s)
 	bool oneshot = word != NULL && strcmp(word, "oneshot") == 0;
 	s->factory = factory_find("process");
 	s->cwd = "/";
+	s->confinement = &confinement_none;
 	s->restart = oneshot ? RESTART_NEVER : RESTART_ON_FAILURE;
 	s->ready = oneshot ? READY_EXIT : READY_EXEC;
 	s->start_timeout = oneshot ? 0 : 60 * NS_PER_S;

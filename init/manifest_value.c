@@ -242,3 +242,37 @@ int read_strings(struct reader *reader, const cJSON *value, char *const **into, 
 	*count = n;
 	return r;
 }
+
+static bool is_normal(const char *path)
+{
+	for (const char *p = path; *p != '\0';) {
+		size_t n = strcspn(p + 1, "/");
+		if (*p != '/' || n == 0 || (n == 1 && p[1] == '.') || (n == 2 && p[1] == '.' && p[2] == '.'))
+			return false;
+		p += n + 1;
+	}
+	return path[0] == '/';
+}
+
+int read_paths(struct reader *reader, const cJSON *value, const char *const **into, int *count, int most,
+	       const char *example)
+{
+	char *const *list = NULL;
+	int r = read_strings(reader, value, &list, count, 0, most, example);
+	const cJSON *at = value->child;
+	for (int i = 0; r == 0 && list != NULL && i < *count; i++, at = at->next) {
+		if (!is_normal(list[i]))
+			return read_fail(
+				reader, at, ERR_MALFORMED,
+				"%s is no absolute path in its shortest form; begin it with /, leave ., .. and "
+				"double / out",
+				quote(list[i]).text);
+		for (int k = 0; k < i; k++)
+			if (strcmp(list[k], list[i]) == 0)
+				return read_fail(reader, at, ERR_EXISTS,
+						 "%s is listed a second time; keep one of them",
+						 quote(list[i]).text);
+	}
+	*into = r == 0 ? (const char *const *)list : NULL;
+	return r;
+}

@@ -126,7 +126,7 @@ int sys_dup2(int from, int to)
 
 int sys_dup_high(int fd)
 {
-	return result((int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 10)); /* as in sys_open */
+	return result((int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 40)); /* as in sys_open */
 }
 
 int sys_mkdir(const char *path, mode_t mode)

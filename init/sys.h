@@ -34,7 +34,7 @@ int sys_nonblock(int fd);
 bool sys_writable(int fd); /* would take at least PIPE_BUF bytes now */
 int sys_fd_valid(int fd);  /* 1 or 0 */
 int sys_dup2(int from, int to);
-int sys_dup_high(int fd); /* a copy at 10 or above, close-on-exec */
+int sys_dup_high(int fd); /* a copy at 40 or above, where no child wants its own, close-on-exec */
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_unlink(const char *path);

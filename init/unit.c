@@ -107,8 +107,10 @@ static enum readiness readiness(struct env *env, uint16_t u)
 				return NEVER;
 			}
 			answer = NOT_YET;
-		} else if (other->wanted && !unit_at_rest(other) && other->state != UNIT_BACKOFF) {
-			/* Order alone waits for an attempt, not for success. */
+		} else if (other->wanted && (!unit_at_rest(other) || other->state == UNIT_DOWN) &&
+			   other->state != UNIT_BACKOFF) {
+			/* Order alone waits for an attempt, not for success: also for one that is wanted and whose turn
+			 * comes later in this round, as at boot. */
 			answer = NOT_YET;
 		}
 	}

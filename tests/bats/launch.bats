@@ -168,6 +168,14 @@ teardown()
 	[ "$(ctl --json status a | jq -r '.services[0].pid')" = null ]
 }
 
+@test "order holds for what stands later in the manifest" {
+	manifest "\"late\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"type\": \"oneshot\", \"after\": [\"early\"], \"essential\": true },
+		\"early\": { \"exec\": [\"$tools/probe\", \"touch\", \"/dev/null\"], \"type\": \"oneshot\" }"
+	run_host
+	[ "$status" -eq 0 ]
+	[ "$(sed -n 's/^taoinit: \([a-z]*\): started.*/\1/p' "$work/log" | paste -sd' ')" = "early late" ]
+}
+
 @test "an exec that fails says which step and why" {
 	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"], \"cwd\": \"$work/nowhere\" }"
 	start_host

@@ -4,13 +4,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -192,6 +196,162 @@ static int flood(long n)
 	return 0;
 }
 
+/* Can each be written to, made files in, or read? */
+static int see_files(char **paths)
+{
+	for (; *paths != NULL; paths++) {
+		char inside[4096];
+		int fd = open(*paths, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 && errno == EISDIR) {
+			snprintf(inside, sizeof inside, "%s/new-%d", *paths, (int)getpid());
+			fd = open(inside, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+		}
+		printf("%s: %s\n", *paths, fd >= 0 ? "writable" : strerror(errno));
+	}
+	fflush(stdout);
+	return 0;
+}
+
+/* What the kernel says of how it runs. */
+static int see_place(void)
+{
+	char text[256], path[64];
+	static const char *const spaces[] = { "net", "ipc", "uts", "mnt" };
+	FILE *f = fopen("/proc/self/oom_score_adj", "r");
+	if (f != NULL && fgets(text, sizeof text, f) != NULL)
+		printf("oom: %s", text);
+	struct sched_param param = { 0 };
+	syscall(SYS_sched_getparam, 0, &param);
+	printf("umask: %03o\nnice: %d\nscheduler: %ld %d\n", (unsigned)umask(0), getpriority(PRIO_PROCESS, 0),
+	       syscall(SYS_sched_getscheduler, 0), param.sched_priority);
+	for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
+		snprintf(path, sizeof path, "/proc/self/ns/%s", spaces[i]);
+		ssize_t n = readlink(path, text, sizeof text - 1);
+		text[n > 0 ? n : 0] = '\0';
+		printf("%s\n", text);
+	}
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	printf("loopback: %s\n",
+	       sendto(fd, "", 0, 0, (struct sockaddr *)&a, sizeof a) < 0 && errno == ENETUNREACH ? "down" : "up");
+	fflush(stdout);
+	return 0;
+}
+
+/* So many processes take so many MiB each and keep them; how many could. */
+static int eat(int n, size_t mib)
+{
+	int made = 0, ends[2];
+	char byte;
+	if (pipe(ends) < 0)
+		return 1;
+	for (int i = 0; i < n; i++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			break;
+		if (pid == 0) {
+			volatile char *p = malloc((mib << 20) + 1);
+			for (size_t at = 0; p != NULL && at < mib << 20; at += 4096)
+				p[at] = 1;
+			if (p != NULL)
+				(void)!write(ends[1], "", 1);
+			close(ends[1]);
+			wait_for_ever();
+		}
+		made++;
+	}
+	close(ends[1]);
+	int fed = 0;
+	while (fed < made && read(ends[0], &byte, 1) == 1)
+		fed++;
+	printf("fed: %d of %d\n", fed, made);
+	fflush(stdout);
+	return 0;
+}
+
+/* Whether a call is refused; the arguments make each fail, or do nothing, by itself. */
+static int see_calls(void)
+{
+	static const struct {
+		const char *name;
+		long number, a;
+	} calls[] = {
+		{ "mount", SYS_mount, 0 },
+		{ "unshare", SYS_unshare, 0 },
+		{ "ptrace", SYS_ptrace, -1 },
+		{ "socket", SYS_socket, AF_UNIX },
+		{ "open", SYS_open, (long)"/dev/null" },
+		{ "getppid", SYS_getppid, 0 },
+		{ "fork", SYS_fork, 0 },
+		{ "unknown", 999, 0 },
+		{ "newns", SYS_clone, 0x10000000 | SIGCHLD },
+	};
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		long r = syscall(calls[i].number, calls[i].a, calls[i].number == SYS_socket ? SOCK_STREAM : 0, 0,
+				 0, 0);
+		if (r == 0 && (calls[i].number == SYS_fork || calls[i].number == SYS_clone))
+			_exit(0);
+		printf("%s: %s\n", calls[i].name,
+		       r >= 0		 ? "done"
+		       : errno == EPERM	 ? "EPERM"
+		       : errno == ENOSYS ? "ENOSYS"
+					 : "failed");
+	}
+	fflush(stdout);
+	return 0;
+}
+
+/* A call as a 32-bit program makes it. */
+static int call_foreign(void)
+{
+	long r = 20; /* getpid there */
+#ifdef __x86_64__
+	__asm__ volatile("int $0x80" : "+a"(r) : : "memory");
+#endif
+	say(r > 0 ? "foreign call done" : "foreign call refused");
+	return 0;
+}
+
+/* Serves what it was given as systemd's protocol has it: says which, and who it is to everybody who asks. */
+static int serve(int requests)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
+	struct pollfd polled[32];
+	int n = fds != NULL ? atoi(fds) : 0;
+	printf("listen: %d %s %s\n", n, pid != NULL && atoi(pid) == getpid() ? "mine" : "not mine",
+	       names != NULL ? names : "-");
+	for (int i = 0; i < n && i < 32; i++) {
+		struct sockaddr_storage a = { 0 };
+		socklen_t size = sizeof a;
+		int type = 0;
+		socklen_t type_size = sizeof type;
+		getsockname(3 + i, (struct sockaddr *)&a, &size);
+		getsockopt(3 + i, SOL_SOCKET, SO_TYPE, &type, &type_size);
+		printf("fd %d: family %d type %d%s\n", 3 + i, a.ss_family, type,
+		       (fcntl(3 + i, F_GETFL) & O_NONBLOCK) != 0 ? " nonblocking" : "");
+		polled[i] = (struct pollfd){ .fd = 3 + i, .events = POLLIN };
+	}
+	fflush(stdout);
+	while (requests-- > 0 && poll(polled, (nfds_t)n, -1) > 0)
+		for (int i = 0; i < n; i++) {
+			char text[64];
+			if ((polled[i].revents & POLLIN) == 0)
+				continue;
+			int client = accept(3 + i, NULL, NULL);
+			if (client >= 0) {
+				dprintf(client, "served by %d\n", (int)getpid());
+				close(client);
+				continue;
+			}
+			ssize_t got = read(3 + i, text, sizeof text - 1);
+			text[got > 0 ? got : 0] = '\0';
+			text[strcspn(text, "\n")] = '\0';
+			printf("got: %s\n", text);
+			fflush(stdout);
+		}
+	return 0;
+}
+
 /* ---- saying how it is ---- */
 
 /* Each word: +N sleeps so many ms; ready and close are for TAO_READY_FD; anything else is a datagram, with | for newline. */
@@ -226,8 +386,12 @@ static int notify(int n, char **words)
 			int p[2];
 			char control[CMSG_SPACE(sizeof(int))] = "", byte;
 			struct iovec v = { "BARRIER=1", 9 };
-			struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof a, .msg_iov = &v, .msg_iovlen = 1,
-					    .msg_control = control, .msg_controllen = sizeof control };
+			struct msghdr m = { .msg_name = &a,
+					    .msg_namelen = sizeof a,
+					    .msg_iov = &v,
+					    .msg_iovlen = 1,
+					    .msg_control = control,
+					    .msg_controllen = sizeof control };
 			struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 			pipe(p);
 			c->cmsg_level = SOL_SOCKET;
@@ -296,6 +460,25 @@ int main(int argc, char **argv, char **env)
 			if (fork() < 0)
 				usleep(100);
 	}
+	if (strcmp(what, "files") == 0)
+		return see_files(argv + 2);
+	if (strcmp(what, "eat") == 0)
+		return eat(atoi(arg), argc > 3 ? (size_t)atoi(argv[3]) : 0);
+	if (strcmp(what, "limits") == 0) {
+		struct rlimit as, nproc;
+		getrlimit(RLIMIT_AS, &as);
+		getrlimit(RLIMIT_NPROC, &nproc);
+		printf("as %lld nproc %lld\n", (long long)as.rlim_cur, (long long)nproc.rlim_cur);
+		return 0;
+	}
+	if (strcmp(what, "calls") == 0)
+		return see_calls();
+	if (strcmp(what, "foreign") == 0)
+		return call_foreign();
+	if (strcmp(what, "serve") == 0)
+		return serve(argc > 2 ? atoi(arg) : 1 << 30);
+	if (strcmp(what, "place") == 0)
+		return see_place();
 	if (strcmp(what, "touch") == 0)
 		return open(arg, O_CREAT | O_WRONLY, 0600) < 0;
 	fprintf(stderr, "probe: %s?\n", what);

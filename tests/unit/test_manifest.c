@@ -3,13 +3,16 @@
 /* The manifest reader: each key, each complaint with its place and its remedy, limits of size. Users are a table here.
  * With arguments it says of each file whether it is good: tests/schema/agree compares that with the JSON schema. */
 #include <errno.h>
+#include <arpa/inet.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #include "../../crypto/root.h"
 #include "../../crypto/sha256.h"
 #include "../../init/factory.h"
+#include "../../init/seccomp.h"
 #include "../../init/sys.h"
 #include "../../init/transport.h"
 #include "../../policy/guard.h"
@@ -406,6 +409,50 @@ TEST(host_keys)
 	check_bad(&name, read_host(text));
 }
 
+TEST(confinement_keys)
+{
+	CHECK_INT(read_service(""), 0);
+	CHECK(m.services[0].confinement == &confinement_none && confinement_none.umask == 022);
+	CHECK_INT(read_service("\"umask\":\"0077\",\"nice\":-3,\"oom_score_adj\":-9,\"tmp\":\"private\","
+			       "\"scheduling\":{\"priority\":5,\"policy\":\"fifo\"},"
+			       "\"filesystem\":{\"read_only\":true,\"read_write\":[\"/var\",\"/run/x\"],"
+			       "\"hidden\":[\"/home\"]},\"namespaces\":[\"uts\",\"net\"]"),
+		  0);
+	const struct confinement *k = m.services[0].confinement;
+	CHECK(k->umask == 077 && k->has_nice && k->nice == -3 && k->has_oom_score && k->oom_score == -9);
+	CHECK(k->private_tmp && k->read_only && k->n_read_write == 2 && k->n_hidden == 1);
+	CHECK(k->has_scheduling && k->scheduling == SCHED_FIFO && k->priority == 5);
+	CHECK_STR(k->read_write[1], "/run/x");
+	CHECK_STR(k->hidden[0], "/home");
+	CHECK(k->namespaces == (CLONE_NEWUTS | CLONE_NEWNET));
+	CHECK(m.services[1].confinement == &confinement_none);
+	CHECK_INT(read_service("\"seccomp\":[\"@files\"]"), 0);
+	CHECK(m.services[0].confinement->syscalls == (SYSCALL_BIT(files) | SYSCALL_BIT(basic)));
+	CHECK_INT(read_service("\"seccomp\":[\"~@debug\",\"~@keys\"]"), 0);
+	CHECK(m.services[0].confinement->syscalls == (SYSCALL_ALL & ~(SYSCALL_BIT(debug) | SYSCALL_BIT(keys))));
+	CHECK_INT(read_service("\"seccomp\":[\"@service\",\"@mount\"]"), 0);
+	CHECK(m.services[0].confinement->syscalls == (SYSCALL_SERVICE | SYSCALL_BIT(mount)));
+}
+
+TEST(sockets)
+{
+	CHECK_INT(read_service("\"sockets\":[{\"tcp\":\"127.0.0.1:80\"},{\"udp\":\"[::1]:53\",\"name\":\"dns\"},"
+			       "{\"fifo\":\"/run/f\",\"mode\":\"0620\",\"group\":\"web\"},{\"unix\":\"/run/u\"}]"),
+		  0);
+	const struct service *s = &m.services[0];
+	CHECK(s->n_sockets == 4 && s->first_socket == 0 && m.n_sockets == 4);
+	CHECK(s->sockets[0].kind == SOCKET_TCP && s->sockets[0].address.in.sin_port == htons(80));
+	CHECK(s->sockets[0].address.in.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+	CHECK_STR(s->sockets[0].name, "a");
+	CHECK(s->sockets[1].kind == SOCKET_UDP && s->sockets[1].address.in6.sin6_port == htons(53));
+	CHECK(IN6_IS_ADDR_LOOPBACK(&s->sockets[1].address.in6.sin6_addr));
+	CHECK_STR(s->sockets[1].name, "dns");
+	CHECK(s->sockets[2].kind == SOCKET_FIFO && s->sockets[2].mode == 0620 && s->sockets[2].gid == 305);
+	CHECK_STR(s->sockets[2].at, "/run/f");
+	CHECK(s->sockets[3].kind == SOCKET_UNIX && s->sockets[3].mode == 0600 && s->sockets[3].group == NULL);
+	CHECK(m.services[1].n_sockets == 0);
+}
+
 TEST(service_keys)
 {
 	const struct service *s = NULL;
@@ -606,11 +653,48 @@ TEST(service_errors)
 		{ "\"capabilities\":[\"KILL\",\"KILL\"]", "services.a.capabilities[1]:", "second time",
 		  "keep one" },
 		{ "\"capabilities\":[1]", "services.a.capabilities[0]:", "no string", "quotes" },
+		{ "\"umask\":22", "services.a.umask:", "no mode", "\"022\"" },
+		{ "\"umask\":\"0x2\"", "services.a.umask:", "no mode", "\"022\"" },
+		{ "\"nice\":20", "services.a.nice:", "out of range", "-20 to 19" },
+		{ "\"scheduling\":{}", "services.a.scheduling:", "no \"policy\"", "write" },
+		{ "\"scheduling\":{\"policy\":\"rr\"}", "services.a.scheduling:", "no \"priority\"", "1 to 99" },
+		{ "\"scheduling\":{\"policy\":\"idle\",\"priority\":3}",
+		  "services.a.scheduling.priority:", "only fifo and rr", "take it out" },
+		{ "\"tmp\":\"own\"", "services.a.tmp:", "not known", "private" },
+		{ "\"filesystem\":{\"read_write\":[\"/a\"]}", "services.a.filesystem.read_write:", "says nothing",
+		  "\"read_only\": true" },
+		{ "\"filesystem\":{\"hidden\":[\"/a/./b\"]}",
+		  "services.a.filesystem.hidden[0]:", "in its shortest form", "leave" },
+		{ "\"filesystem\":{\"read_only\":true,\"read_write\":[\"/b\",\"/a/b\"],\"hidden\":[\"/a\"]}",
+		  "services.a.filesystem.read_write[1]:", "\"/a\" is hidden", "take one" },
+		{ "\"tmp\":\"private\",\"measure\":{\"files\":[\"/tmp/x\"]}",
+		  "services.a.measure.files[0]:", "\"/tmp\" is hidden or private", "take one" },
+		{ "\"namespaces\":[\"pid\"]", "services.a.namespaces[0]:", "not supported", "net, ipc or uts" },
+		{ "\"namespaces\":[\"ipc\",\"ipc\"]", "services.a.namespaces[1]:", "second time", "keep one" },
+		{ "\"seccomp\":[\"@basics\"]", "services.a.seccomp[0]:", "no set", "\"@basic\"" },
+		{ "\"seccomp\":[\"~@debug\",\"@files\"]", "services.a.seccomp[1]:", "do not mix", "before each" },
+		{ "\"seccomp\":[\"~@basic\"]", "services.a.seccomp[0]:", "without @basic", "take it out" },
+		{ "\"sockets\":[{}]", "services.a.sockets[0]:", "where to listen", "tcp, udp, unix or fifo" },
+		{ "\"sockets\":[{\"tcp\":\"127.0.0.1:80\",\"unix\":\"/x\"}]",
+		  "services.a.sockets[0].unix:", "second one", "an object for each" },
+		{ "\"sockets\":[{\"tcp\":\"[::1:80\"}]", "services.a.sockets[0].tcp:", "no address", "[::]:80" },
+		{ "\"sockets\":[{\"tcp\":\"127.0.0.1:99999\"}]", "services.a.sockets[0].tcp:", "no address",
+		  "[::]:80" },
+		{ "\"sockets\":[{\"udp\":\"1.2.3.4:5\",\"mode\":\"600\"}]",
+		  "services.a.sockets[0].mode:", "belongs", "take it out" },
+		{ "\"sockets\":[{\"unix\":\"/x\",\"name\":\"a:b\"}]", "services.a.sockets[0].name:", "no name",
+		  "without blanks" },
+		{ "\"sockets\":[{\"unix\":\"/x\",\"group\":\"nogroup\"}]",
+		  "services.a.sockets[0].group:", "no group", "/etc/group" },
 		{ "\"limits\":[]", "services.a.limits:", "no object", "{\"nofile\"" },
 		{ "\"limits\":{\"nofiles\":1}", "services.a.limits.nofiles:", "no such limit",
 		  "did you mean \"nofile\"?" },
 		{ "\"limits\":{\"gravity\":1}", "services.a.limits.gravity:", "no such limit", "tao.manifest(5)" },
-		{ "\"limits\":{\"pids\":1,\"nproc\":2}", "services.a.limits.nproc:", "second time", "keep one" },
+		{ "\"limits\":{\"pids\":1,\"pids\":2}", "services.a.limits.pids:", "second time", "keep one" },
+		{ "\"limits\":{\"required\":true,\"required\":true}", "services.a.limits.required:", "second time",
+		  "keep one" },
+		{ "\"limits\":{\"cpu_percent\":0}", "services.a.limits.cpu_percent:", "out of range",
+		  "1 to 100000" },
 		{ "\"limits\":{\"nofile\":\"1K\"}", "services.a.limits.nofile:", "no whole number", "write one" },
 		{ "\"limits\":{\"memory\":64}", "services.a.limits.memory:", "without a unit", "64M" },
 		{ "\"limits\":{\"cpu\":\"1500ms\"}", "services.a.limits.cpu:", "whole seconds", "1s" },
@@ -915,6 +999,8 @@ int main(int argc, char **argv)
 	RUN(defaults);
 	RUN(host_keys);
 	RUN(service_keys);
+	RUN(confinement_keys);
+	RUN(sockets);
 	RUN(units);
 	RUN(service_errors);
 	RUN(places);
