@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-#include "boundary.h"
+#include "admin_peer.h"
 #include "log.h"
 #include "rpc.h"
 #include "sys.h"
@@ -22,7 +22,8 @@
 
 int admin_open(struct env *env)
 {
-	static const struct admin_listener at_default = { &transport_unix, "/run/tao/admin_socket" };
+	static const struct admin_listener at_default = { .transport = &transport_unix,
+							  .path = "/run/tao/admin_socket" };
 	const struct admin_listener *list = env->have_manifest ? env->manifest.host.admin : &at_default;
 	int n = env->have_manifest ? env->manifest.host.n_admin : 1;
 	for (int i = 0; i < n && i < ADMIN_LISTENERS_MAX; i++) {
@@ -63,7 +64,8 @@ void admin_accept(struct env *env, uint32_t listener)
 	if (fd < 0)
 		return;
 	struct admin_client *client = &env->clients[c];
-	*client = (struct admin_client){ .uid = who.uid, .gid = who.gid, .open = true, .waits_for = -1 };
+	*client = (struct admin_client){ .open = true, .waits_for = -1 };
+	admin_peer_find(env, &env->listener_of[listener], fd, &who, &client->peer);
 	stream_open(&client->stream, fd);
 	loop_add(&env->loop, SOURCE_CLIENT, c, fd, EPOLLIN);
 	loop_timer(&env->loop, TIMER_CLIENT(env, c), sys_now() + CLIENT_TIMEOUT);
@@ -115,7 +117,12 @@ static void fill_status(const struct env *env, uint16_t u, tao_ServiceStatus *st
 	status->essential = s->essential;
 	status->has_uid = true;
 	status->uid = (int32_t)s->uid;
-	if (unit->reason != NULL && (unit->status_said || (unit->state != UNIT_UP && unit->state != UNIT_DONE))) {
+	if (unit->refused && unit_at_rest(unit) &&
+	    (unit->reason == NULL || strncmp(unit->reason, "the policy", 10) != 0)) {
+		status->has_reason = true;
+		snprintf(status->reason, sizeof status->reason, "the policy does not let it run");
+	} else if (unit->reason != NULL &&
+		   (unit->status_said || (unit->state != UNIT_UP && unit->state != UNIT_DONE))) {
 		status->has_reason = true;
 		snprintf(status->reason, sizeof status->reason, "%s", unit->reason);
 	}
@@ -170,10 +177,13 @@ static void write_answer(struct admin_call *call, const char *op, uint64_t seq)
 	struct span principal = span_of(NULL, 0);
 	if (call->with_host)
 		fill_host(call, &principal);
+	call->response.text = rpc_span_out(&call->text);
 	if (call->with_services)
 		call->response.service = (pb_callback_t){ .funcs.encode = write_services, .arg = call };
 	rpc_write(&out, op, seq, call->error, tao_InitResponse_fields, &call->response);
 	send_answer(env, call->client, &out);
+	if (call->text.n > STREAM_CHUNK)
+		sys_forget(env->data, env->data_cap);
 }
 
 /* ---- requests ---- */
@@ -191,17 +201,23 @@ static bool find_service(struct admin_call *call)
 	return call->only >= 0;
 }
 
-static bool allowed(struct admin_call *call, const struct rpc_method *method)
+static bool may(struct admin_call *call, enum verb verb)
 {
 	const struct admin_client *client = &call->env->clients[call->client];
 	const char *service = call->only >= 0 ? call->request.service : NULL;
-	struct why why = { "" };
-	if (boundary_may_admin(call->env, client->uid, client->gid, method->verb, service, &why) == ALLOW)
+	struct why why = { .rule = "" };
+	if (boundary_may_admin(call->env, &client->peer, verb, service, &why) == ALLOW)
 		return true;
-	snprintf(call->error, sizeof call->error, "not authorized: %s (%.80s)", method->verb, why.rule);
-	log_warning("admin: uid %u: %s%s%s is denied (%s)", (unsigned)client->uid, method->verb,
+	snprintf(call->error, sizeof call->error, "not authorized: %s (%.80s)", verb_text(verb), why.rule);
+	log_warning("admin: uid %u: %s%s%s is denied (%s)", (unsigned)client->peer.uid, verb_text(verb),
 		    service != NULL ? " " : "", service != NULL ? service : "", why.rule);
 	return false;
+}
+
+static bool allowed(struct admin_call *call, const struct rpc_method *method)
+{
+	/* A restart is a stop, too. */
+	return (method->init != admin_restart || may(call, VERB_Stop)) && may(call, method->verb);
 }
 
 static void answer(struct env *env, uint32_t c, const struct stream_request *request)
@@ -210,14 +226,15 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 	tao_RpcRequestHeader header = tao_RpcRequestHeader_init_zero;
 	struct admin_call call = { .env = env, .client = c };
 	pb_istream_t in = pb_istream_from_buffer(request->body.p, request->body.n);
+	call.request.terms = rpc_span_in(&call.terms);
 	if (!rpc_read_header(request->header, &header) || !pb_decode(&in, tao_InitRequest_fields, &call.request)) {
 		close_client(env, c);
 		return;
 	}
 	const struct rpc_method *method = rpc_find(RPC_INIT, header.op, call.error, sizeof call.error);
-	stream_done(&client->stream, &env->pool);
 	if (method != NULL && find_service(&call) && allowed(&call, method))
 		method->init(&call);
+	stream_done(&client->stream, &env->pool);
 	if (method != NULL && call.later) {
 		client->wait_seq = header.seq;
 		client->wait_op = method->op;
@@ -233,7 +250,7 @@ static void serve(struct env *env, uint32_t c)
 	struct admin_client *client = &env->clients[c];
 	struct stream_request request;
 	client->runnable = false;
-	if (client->waits_for >= 0) {
+	if (client->waits_for >= 0 || client->waits_policy != 0) {
 		/* It waits for an answer; only its going away matters. Pipelined requests wait in the socket. */
 		loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLRDHUP);
 		return;
@@ -275,9 +292,25 @@ void admin_event(struct env *env, uint32_t c, uint32_t events)
 	serve(env, c);
 }
 
+static void check_policy(struct env *env, uint32_t c)
+{
+	struct admin_client *client = &env->clients[c];
+	struct admin_call call = { .env = env, .client = c, .only = -1 };
+	if ((int32_t)(env->policy_done - client->waits_policy) < 0)
+		return;
+	snprintf(call.error, sizeof call.error, "%s", env->policy_problem);
+	client->waits_policy = 0;
+	loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
+	write_answer(&call, client->wait_op, client->wait_seq);
+}
+
 static void check_wait(struct env *env, uint32_t c)
 {
 	struct admin_client *client = &env->clients[c];
+	if (client->waits_policy != 0) {
+		check_policy(env, c);
+		return;
+	}
 	const struct unit *unit = &env->units[client->waits_for];
 	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .with_services = true };
 	bool done = unit_at_rest(unit) || (client->waits_up && unit->state == UNIT_UP);
@@ -301,7 +334,8 @@ void admin_turn(struct env *env)
 	for (uint32_t c = 0; c < ADMIN_CLIENTS_MAX; c++) {
 		if (env->clients[c].open && env->clients[c].runnable)
 			serve(env, c);
-		if (check && env->clients[c].open && env->clients[c].waits_for >= 0)
+		if (check && env->clients[c].open &&
+		    (env->clients[c].waits_for >= 0 || env->clients[c].waits_policy != 0))
 			check_wait(env, c);
 	}
 }

@@ -2,50 +2,367 @@
 #include <stdio.h>
 
 #include "../policy/name.h"
+#include "audit.h"
 #include "boundary.h"
 #include "environment.h"
 
-enum verdict boundary_may_execute(const struct env *env, struct span program, struct why *why)
+/* ---- the table ---- */
+
+enum kind { KIND_NOBODY = 0, KIND_OWNER, KIND_GROUP, KIND_LAUNCH, KIND_METHOD, KIND_SEAL };
+enum moment { MOMENT_BEFORE = 1, MOMENT_AFTER };
+enum argument {
+	ARG_NONE = 0,
+	ARG_EXTENSION,
+	ARG_POLICY,
+	ARG_LABEL,
+	ARG_ISSUER,
+	ARG_WORD,
+	ARG_SEALER,
+	ARG_SERVICE,
+};
+
+#define ROW_ARGS 2
+_Static_assert(ROW_ARGS <= ASK_ARGS_MAX, "a question takes what the rows have");
+
+struct row {
+	const char *text;
+	uint8_t kind, moment, args[ROW_ARGS];
+};
+
+static const struct row rows[VERBS] = {
+#define VERB(id, kind, moment, a, b) [VERB_##id] = { #id, KIND_##kind, MOMENT_##moment, { ARG_##a, ARG_##b } },
+#include "boundary.def"
+#undef VERB
+};
+
+static const struct row *row_of(enum verb verb)
 {
-	struct ask ask = { .principal = program, .verb = "Execute" };
-	return guard_decide(&env->guard, &ask, why);
+	return (unsigned)verb < VERBS && rows[verb].text != NULL ? &rows[verb] : NULL;
 }
 
-enum verdict boundary_may_call(const struct env *env, struct span program, const char *verb, struct why *why)
+const char *verb_text(enum verb verb)
 {
-	struct ask ask = { .principal = program, .verb = verb };
-	return guard_decide(&env->guard, &ask, why);
+	const struct row *row = row_of(verb);
+	return row != NULL ? row->text : "?";
 }
 
-enum verdict boundary_may_issue(struct span program, struct span issuer, struct why *why)
+enum verb verb_find(const char *text)
 {
-	bool below = name_is_subprin(issuer, program);
-	snprintf(why->rule, sizeof why->rule, "built in: the issuer is %s",
-		 below ? "the program or a part of it" : "neither the program nor a part of it");
-	return below ? ALLOW : DENY;
+	for (unsigned v = VERB_NONE + 1; v < VERBS; v++)
+		if (strcmp(rows[v].text, text) == 0)
+			return (enum verb)v;
+	return VERB_NONE;
 }
 
-enum verdict boundary_may_open(const struct env *env, const struct bundle *bundle, const struct seal_party *opener,
+/* ---- arguments, as binary Terms ---- */
+
+static void write_text(struct wr *out, struct span text)
+{
+	wr_varint(out, NODE_STR);
+	wr_var_bytes(out, text);
+}
+
+/* What a statement is about, in a word: its predicate's name, or its connective. */
+static struct span word_of(struct span form)
+{
+	static const char *const words[] = {
+		[NODE_CONST] = "const", [NODE_NOT] = "not",	    [NODE_AND] = "and",
+		[NODE_OR] = "or",	[NODE_IMPLIES] = "implies", [NODE_SPEAKSFOR] = "speaksfor",
+		[NODE_SAYS] = "says",	[NODE_FORALL] = "forall",   [NODE_EXISTS] = "exists"
+	};
+	struct rd r = rd_from(form);
+	uint64_t tag = rd_varint(&r);
+	struct span name = tag == NODE_PRED ? rd_var_bytes(&r) : span_of(NULL, 0);
+	if (r.err != ERR_NONE)
+		return span_of(NULL, 0);
+	return tag < sizeof words / sizeof words[0] && words[tag] != NULL ? span_str(words[tag]) : name;
+}
+
+/* False: the question goes without it. */
+static bool write_argument(enum argument argument, const struct matter *m, struct wr *out)
+{
+	switch (argument) {
+	case ARG_EXTENSION:
+		wr_varint(out, NODE_TAIL);
+		wr_span_bytes(out, m->extension);
+		return true;
+	case ARG_POLICY:
+		write_text(out, m->policy);
+		return true;
+	case ARG_LABEL:
+		write_text(out, m->label);
+		return true;
+	case ARG_ISSUER:
+		wr_span_bytes(out, m->issuer);
+		return true;
+	case ARG_WORD:
+		write_text(out, word_of(m->form));
+		return true;
+	case ARG_SEALER:
+		wr_span_bytes(out, m->sealer);
+		return true;
+	case ARG_SERVICE:
+		if (m->service != NULL)
+			write_text(out, span_str(m->service));
+		return m->service != NULL;
+	case ARG_NONE:
+		break;
+	}
+	return false;
+}
+
+/* The question in full; false if it would be longer than it may be. */
+static bool make_ask(struct env *env, const struct row *row, struct span principal, const struct matter *matter,
+		     struct ask *ask)
+{
+	struct wr w = wr_to(env->scratch->terms, sizeof env->scratch->terms);
+	*ask = (struct ask){ .principal = principal, .verb = row->text };
+	for (int i = 0; i < ROW_ARGS; i++) {
+		size_t at = w.n;
+		if (write_argument((enum argument)row->args[i], matter, &w))
+			ask->args[ask->n_args++] = span_of(w.p + at, w.n - at);
+	}
+	return w.err == ERR_NONE;
+}
+
+/* ---- asking ---- */
+
+/* Denied with the arguments and without; allowed with them or without. */
+static enum verdict decide(const struct env *env, const struct ask *ask, struct why *why)
+{
+	enum verdict verdict = guard_decide(&env->guard, ask, why);
+	if (verdict == ALLOW || why->by != WHY_NOTHING || ask->n_args == 0)
+		return verdict;
+	struct ask whole = *ask;
+	whole.n_args = 0;
+	return guard_decide(&env->guard, &whole, why);
+}
+
+/* … and what follows from Execute, which a program is granted under the name that it was started with. */
+static enum verdict decide_method(struct env *env, uint16_t u, const struct ask *ask, struct why *why)
+{
+	enum verdict verdict = decide(env, ask, why);
+	if (verdict == ALLOW || why->by != WHY_NOTHING || env->manifest.host.guard_strict ||
+	    guard_names_verb(&env->guard, ask->verb))
+		return verdict;
+	struct wr name = wr_to(env->scratch->asker, sizeof env->scratch->asker);
+	launch_name(env, u, false, &name);
+	if (name.err != ERR_NONE)
+		return DENY;
+	const struct ask execute = { .principal = wr_span(&name), .verb = rows[VERB_Execute].text };
+	verdict = decide(env, &execute, why);
+	size_t n = strlen(why->rule);
+	if (verdict == ALLOW && env->guard.state != NULL)
+		snprintf(why->rule + n, sizeof why->rule - n, ", as Execute");
+	return verdict;
+}
+
+static enum verdict deny(struct why *why, const char *text)
+{
+	strcpy(why->rule, text);
+	why->by = WHY_BUILT_IN;
+	return DENY;
+}
+
+static enum verdict record(struct env *env, const struct audit_caller *caller, enum verb verb,
+			   const struct ask *ask, enum verdict verdict, const struct why *why)
+{
+	audit_decision(env, caller, verb, ask, verdict, why);
+	return verdict;
+}
+
+/* The name of a program, as it is called now, in scratch. */
+static bool name_of(struct env *env, uint16_t u, bool extended, struct span *name)
+{
+	struct wr w = wr_to(env->scratch->asker, sizeof env->scratch->asker);
+	launch_name(env, u, extended, &w);
+	*name = wr_span(&w);
+	return w.err == ERR_NONE;
+}
+
+/* ---- programs ---- */
+
+enum verdict boundary_may_execute(struct env *env, uint16_t u, struct why *why)
+{
+	const struct audit_caller caller = { .unit = u };
+	struct ask ask = { .verb = rows[VERB_Execute].text };
+	enum verdict verdict = name_of(env, u, false, &ask.principal) ? decide(env, &ask, why)
+								      : deny(why, "its name is too long");
+	return record(env, &caller, VERB_Execute, &ask, verdict, why);
+}
+
+/* Decisions on questions without arguments hold until the policy or the name changes. */
+static bool is_remembered(const struct env *env, uint16_t u, enum verb verb)
+{
+	const struct unit *unit = &env->units[u];
+	return unit->allowed_under == env->policy_changes && (unit->allowed >> verb & 1) != 0;
+}
+
+static void remember(struct env *env, uint16_t u, enum verb verb)
+{
+	struct unit *unit = &env->units[u];
+	_Static_assert(VERBS <= 32, "a bit for each verb");
+	if (unit->allowed_under != env->policy_changes)
+		unit->allowed = 0;
+	unit->allowed_under = env->policy_changes;
+	unit->allowed |= (uint32_t)1 << verb;
+}
+
+void boundary_forget(struct env *env)
+{
+	env->policy_changes++;
+}
+
+enum verdict boundary_may_call(struct env *env, uint16_t u, enum verb verb, const struct matter *matter,
 			       struct why *why)
 {
-	const struct seal_policy *policy = seal_policy_find(bundle->policy);
-	(void)env; /* its guard, for policies that ask one */
-	bool covers = policy != NULL && seal_policy_covers(policy, &bundle->sealer, opener);
-	snprintf(why->rule, sizeof why->rule, "the sealer's policy %s %s this program",
-		 policy != NULL ? policy->name : "(an unknown one)", covers ? "covers" : "does not cover");
-	return covers ? ALLOW : DENY;
-}
-
-/* The guards of this version (allow, deny) have no rules about users; the built-in decides: root, and whoever
- * taoinit itself runs as. */
-enum verdict boundary_may_admin(const struct env *env, uint32_t uid, uint32_t gid, const char *verb,
-				const char *service, struct why *why)
-{
-	(void)gid, (void)service;
-	if (uid == 0 || uid == env->own_uid) {
-		snprintf(why->rule, sizeof why->rule, "built in: the owner of the host may %s", verb);
+	const struct row *row = row_of(verb);
+	const struct audit_caller caller = { .unit = u };
+	struct ask ask = { .verb = "?" };
+	struct matter whole = *matter;
+	enum verdict verdict;
+	struct span name;
+	if (row == NULL || row->kind != KIND_METHOD || row->moment != MOMENT_BEFORE)
+		return record(env, &caller, VERB_NONE, &ask, deny(why, "the method has no row in boundary.def"),
+			      why);
+	if (is_remembered(env, u, verb)) {
+		audit_again(env, u, verb);
 		return ALLOW;
 	}
-	snprintf(why->rule, sizeof why->rule, "built in: only root may %s", verb);
-	return DENY;
+	bool good = name_of(env, u, true, &name);
+	if (whole.issuer.p == NULL)
+		whole.issuer = name;
+	if (!good || !make_ask(env, row, name, &whole, &ask))
+		verdict = deny(why, "its name or the arguments are too long");
+	else
+		verdict = decide_method(env, u, &ask, why);
+	if (verdict == ALLOW && ask.n_args == 0)
+		remember(env, u, verb);
+	return record(env, &caller, verb, &ask, verdict, why);
+}
+
+enum verdict boundary_may_issue(struct env *env, uint16_t u, struct span program, struct span issuer,
+				struct why *why)
+{
+	const struct audit_caller caller = { .unit = u };
+	const struct ask ask = { .principal = program, .args = { issuer }, .n_args = 1 };
+	if (name_is_subprin(issuer, program))
+		return ALLOW; /* as the method was, which is recorded */
+	return record(env, &caller, VERB_Attest, &ask,
+		      deny(why, "built in: the issuer is neither the program nor a part of it"), why);
+}
+
+enum verdict boundary_may_open(struct env *env, uint16_t u, const struct bundle *bundle,
+			       const struct seal_party *opener, struct why *why)
+{
+	const struct seal_policy *policy = seal_policy_find(bundle->policy);
+	const struct audit_caller caller = { .unit = u };
+	struct ask ask = { .principal = opener->name };
+	struct matter matter = { .label = bundle->policy, .sealer = bundle->sealer.name };
+	enum verdict verdict;
+	if (policy != NULL && (policy->by & SEAL_BY_RULE) != 0)
+		matter.label = seal_policy_label(policy, bundle->policy);
+	if (!make_ask(env, &rows[VERB_Open], opener->name, &matter, &ask)) {
+		verdict = deny(why, "the arguments are too long");
+	} else if (policy != NULL && (policy->by & SEAL_BY_RULE) != 0) {
+		verdict = decide(env, &ask, why);
+	} else {
+		verdict = policy != NULL && seal_policy_covers(policy, &bundle->sealer, opener) ? ALLOW : DENY;
+		why->by = WHY_BUILT_IN;
+		snprintf(why->rule, sizeof why->rule, "built in: the seal policy %s %s this program",
+			 policy != NULL ? policy->name : "(an unknown one)",
+			 verdict == ALLOW ? "covers" : "does not cover");
+	}
+	return record(env, &caller, VERB_Open, &ask, verdict, why);
+}
+
+/* ---- admin clients ---- */
+
+/* .Unix(uid, gid) below the host, or below the service that the client runs in. */
+static bool name_peer(struct env *env, const struct admin_peer *peer, struct span *name)
+{
+	uint8_t below[64];
+	struct wr sub = wr_to(below, sizeof below), at = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
+	struct wr w = wr_to(env->scratch->asker, sizeof env->scratch->asker);
+	wr_varint(&sub, NODE_SUBPRIN);
+	wr_varint(&sub, 1);
+	wr_varint(&sub, NODE_EXT);
+	wr_var_bytes(&sub, span_str("Unix"));
+	wr_varint(&sub, 2);
+	wr_varint(&sub, NODE_INT);
+	wr_varint(&sub, peer->uid);
+	wr_varint(&sub, NODE_INT);
+	wr_varint(&sub, peer->gid);
+	if (peer->unit >= 0)
+		launch_name(env, (uint16_t)peer->unit, true, &at);
+	else
+		wr_bytes(&at, env->host_name, env->host_name_n);
+	bool good = at.err == ERR_NONE && name_extend(wr_span(&at), wr_span(&sub), &w) >= 0 && w.err == ERR_NONE;
+	*name = wr_span(&w);
+	return good;
+}
+
+static enum verdict built_in(const struct admin_peer *peer, const struct row *row, bool ruled, struct why *why)
+{
+	bool owner = peer->known && peer->owner && peer->unit < 0;
+	bool group = peer->known && peer->in_group && peer->unit < 0;
+	enum verdict verdict =
+		(row->kind == KIND_OWNER && owner) || (row->kind == KIND_GROUP && (owner || group)) ? ALLOW : DENY;
+	why->by = verdict == ALLOW || !ruled ? WHY_BUILT_IN : WHY_NOTHING;
+	snprintf(why->rule, sizeof why->rule,
+		 verdict == ALLOW ? "built in: the %s may %s"
+		 : !peer->known	  ? "it is not known who asks"
+				  : "no rule allows it, and nothing built in",
+		 owner ? "owner of the host" : "socket's group", row->text);
+	return verdict;
+}
+
+enum verdict boundary_may_admin(struct env *env, const struct admin_peer *peer, enum verb verb,
+				const char *service, struct why *why)
+{
+	const struct row *row = row_of(verb);
+	const struct audit_caller caller = {
+		.admin = true, .unit = peer->unit, .uid = peer->uid, .gid = peer->gid
+	};
+	const struct matter matter = { .service = service };
+	struct ask ask = { .verb = "?" };
+	enum verdict verdict = DENY;
+	struct span name;
+	if (row == NULL || row->kind > KIND_GROUP)
+		return record(env, &caller, VERB_NONE, &ask, deny(why, "the method has no row in boundary.def"),
+			      why);
+	/* A guard without a policy says nothing about people. Before the root is open the host has no name. */
+	bool ruled = peer->known && env->guard.state != NULL && env->host_name_n > 0;
+	why->by = WHY_NOTHING;
+	if (ruled && (!name_peer(env, peer, &name) || !make_ask(env, row, name, &matter, &ask)))
+		verdict = deny(why, "its name is too long");
+	else if (ruled)
+		verdict = decide(env, &ask, why);
+	if (verdict == DENY && why->by == WHY_NOTHING)
+		verdict = built_in(peer, row, ruled, why);
+	return record(env, &caller, verb, &ask, verdict, why);
+}
+
+/* ---- explaining ---- */
+
+enum verdict boundary_explain(struct env *env, uint16_t u, const char *verb, const struct span *terms,
+			      unsigned n_terms, struct wr *text)
+{
+	struct ask ask = { .verb = verb, .n_args = n_terms };
+	struct why why = { .rule = "" };
+	enum verdict verdict;
+	enum verb known = verb_find(verb);
+	for (unsigned i = 0; i < n_terms && i < ASK_ARGS_MAX; i++)
+		ask.args[i] = terms[i];
+	if (n_terms > ASK_ARGS_MAX || !name_of(env, u, known != VERB_Execute, &ask.principal))
+		verdict = deny(&why, "its name is too long, or there are too many arguments");
+	else if (known != VERB_NONE && rows[known].kind == KIND_METHOD)
+		verdict = decide_method(env, u, &ask, &why);
+	else
+		verdict = decide(env, &ask, &why);
+	wr_span_bytes(text, span_str(verdict == ALLOW ? "allowed: " : "denied: "));
+	wr_span_bytes(text, span_str(why.rule));
+	wr_u8(text, '\n');
+	guard_explain(&env->guard, &why, text);
+	return verdict;
 }

@@ -166,6 +166,28 @@ static int set_limits(struct env *env, uint16_t u, bool has_cgroup, unsigned *he
 
 /* ---- finding and making ---- */
 
+int cgroup_unit_of(const struct env *env, pid_t pid)
+{
+	char file[32], text[4096];
+	if (env->cgroup_base[0] == '\0')
+		return -1;
+	snprintf(file, sizeof file, "/proc/%d/cgroup", (int)pid);
+	if (sys_read_file(file, text, sizeof text) < 0)
+		return -ENOENT;
+	const char *base = env->cgroup_base + env->cgroup_mount_n;
+	const char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	line = line != NULL ? strchr(line, '/') : NULL;
+	if (line == NULL || strncmp(line, base, strlen(base)) != 0 || line[strlen(base)] != '/')
+		return -1;
+	const char *name = line + strlen(base) + 1;
+	size_t n = strcspn(name, "/\n");
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		if (strlen(env->manifest.services[u].name) == n &&
+		    strncmp(env->manifest.services[u].name, name, n) == 0)
+			return u;
+	return -1;
+}
+
 int cgroup_find(struct env *env)
 {
 	char mount[192], own[128], probe[320];
@@ -173,6 +195,7 @@ int cgroup_find(struct env *env)
 	env->cgroup_limits = 0;
 	if (!find_mount(mount, sizeof mount) || !find_own(own, sizeof own))
 		return -ENOENT;
+	env->cgroup_mount_n = strlen(mount);
 	int n = env->place == PLACE_PROCESS
 			? snprintf(env->cgroup_base, sizeof env->cgroup_base, "%s%s/tao-%d", mount, own,
 				   (int)sys_getpid())

@@ -95,12 +95,15 @@ static bool allowed(struct rpc_call *call)
 {
 	const struct rpc_method *method = call->method;
 	struct env *env = call->env;
-	struct wr name = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
-	struct why why = { "" };
-	launch_name(env, call->unit, true, &name);
-	if (name.err == ERR_NONE && boundary_may_call(env, wr_span(&name), method->verb, &why) == ALLOW)
+	const struct matter matter = { .extension = call->data,
+				       .policy = call->policy,
+				       .label = call->label,
+				       .issuer = call->issuer,
+				       .form = call->data };
+	struct why why = { .rule = "" };
+	if (boundary_may_call(env, call->unit, method->verb, &matter, &why) == ALLOW)
 		return true;
-	snprintf(call->error, sizeof call->error, "not authorized: %s", method->verb);
+	snprintf(call->error, sizeof call->error, "not authorized: %s", verb_text(method->verb));
 	log_warning("%s: %s is denied (%s)", service_of(env, call->unit)->name, method->op, why.rule);
 	return false;
 }

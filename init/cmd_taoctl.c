@@ -88,7 +88,7 @@ int ctl_list(const struct ctl *ctl, int argc, char **argv)
 		fprintf(stderr, "taoctl: list takes no argument (%s)\n", argv[0]);
 		return CTL_USAGE;
 	}
-	int r = ctl_ask(ctl, "TaoInit.Status", NULL, NULL, &answer);
+	int r = ctl_ask(ctl, &(struct ctl_question){ .op = "TaoInit.Status" }, &answer);
 	if (r == CTL_OK)
 		print(ctl, &answer, false);
 	ctl_free(&answer);
@@ -100,7 +100,10 @@ int ctl_status(const struct ctl *ctl, int argc, char **argv)
 	int worst = CTL_OK;
 	for (int i = 0; i < (argc > 0 ? argc : 1); i++) {
 		struct ctl_answer answer;
-		int r = ctl_ask(ctl, "TaoInit.Status", argc > 0 ? argv[i] : NULL, NULL, &answer);
+		int r = ctl_ask(
+			ctl,
+			&(struct ctl_question){ .op = "TaoInit.Status", .service = argc > 0 ? argv[i] : NULL },
+			&answer);
 		if (r == CTL_OK)
 			print(ctl, &answer, true);
 		ctl_free(&answer);
@@ -118,7 +121,7 @@ static int each(const struct ctl *ctl, const char *op, const char *word, int arg
 	}
 	for (int i = 0; i < argc; i++) {
 		struct ctl_answer answer;
-		int r = ctl_ask(ctl, op, argv[i], NULL, &answer);
+		int r = ctl_ask(ctl, &(struct ctl_question){ .op = op, .service = argv[i] }, &answer);
 		if (r == CTL_OK)
 			print(ctl, &answer, false);
 		ctl_free(&answer);
@@ -149,7 +152,9 @@ int ctl_shutdown(const struct ctl *ctl, int argc, char **argv)
 		fprintf(stderr, "taoctl: shutdown takes one word: exit, reboot, poweroff or halt\n");
 		return CTL_USAGE;
 	}
-	int r = ctl_ask(ctl, "TaoInit.Shutdown", NULL, argc == 1 ? argv[0] : NULL, &answer);
+	int r = ctl_ask(ctl,
+			&(struct ctl_question){ .op = "TaoInit.Shutdown", .action = argc == 1 ? argv[0] : NULL },
+			&answer);
 	ctl_free(&answer);
 	return r;
 }

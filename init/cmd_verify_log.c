@@ -212,7 +212,8 @@ static int predict(const struct log_options *o, const struct manifest *m, struct
 {
 	uint8_t name[256], sealed[SHA256_SIZE], ready[SHA256_SIZE];
 	struct wr w = wr_to(name, sizeof name);
-	const struct guard guard = { .class = m->host.guard };
+	struct guard guard = { .class = m->host.guard };
+	memcpy(guard.key, m->host.guard_key.b, sizeof guard.key);
 	if (guard.class->identity(&guard, &w) < 0 || w.err != ERR_NONE)
 		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "guard %s: it has no name", guard.class->name);
 	const uint8_t *base = o->has_base ? o->base : m->host.root_pcr_base;

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../crypto/base.h"
+
 /* Exit statuses, as documented in taoctl(1). */
 enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3, CTL_PROTOCOL = 4 };
 
@@ -29,6 +31,7 @@ struct ctl_answer {
 	size_t n;
 	bool has_host;
 	char *host_principal; /* malloc'd */
+	char *text;	      /* malloc'd; NULL: none */
 	char place[16], problem[512], version[32];
 };
 
@@ -37,9 +40,13 @@ struct ctl {
 	bool json, wait;
 };
 
+/* What is asked; strings that are NULL are not sent. */
+struct ctl_question {
+	const char *op, *service, *action, *verb;
+	struct span terms; /* p NULL: none */
+};
 /* Asks and waits for the answer: CTL_OK, or another status with the error printed. */
-int ctl_ask(const struct ctl *ctl, const char *op, const char *service, const char *action,
-	    struct ctl_answer *answer);
+int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct ctl_answer *answer);
 void ctl_free(struct ctl_answer *answer);
 
 /* Output. */

@@ -67,6 +67,7 @@ void ctl_free(struct ctl_answer *answer)
 		free(answer->services[i].principal);
 	free(answer->services);
 	free(answer->host_principal);
+	free(answer->text);
 	memset(answer, 0, sizeof *answer);
 }
 
@@ -99,9 +100,10 @@ static uint8_t *read_message(int fd, uint32_t *n)
 	return p;
 }
 
-static int send_request(int fd, const struct ctl *ctl, const char *op, const char *service, const char *action)
+static int send_request(int fd, const struct ctl *ctl, const struct ctl_question *q)
 {
-	uint8_t buffer[2048];
+	const char *service = q->service, *action = q->action;
+	static uint8_t buffer[8192];
 	struct wr out = wr_to(buffer, sizeof buffer);
 	tao_InitRequest request = tao_InitRequest_init_zero;
 	request.has_service = service != NULL;
@@ -114,10 +116,13 @@ static int send_request(int fd, const struct ctl *ctl, const char *op, const cha
 	}
 	snprintf(request.service, sizeof request.service, "%s", service != NULL ? service : "");
 	snprintf(request.action, sizeof request.action, "%s", action != NULL ? action : "");
+	request.has_verb = q->verb != NULL;
+	snprintf(request.verb, sizeof request.verb, "%s", q->verb != NULL ? q->verb : "");
+	request.terms = rpc_span_out(&q->terms);
 	request.has_wait = true;
 	request.wait = ctl->wait;
 	/* A request's header is an answer's without its error. */
-	if (rpc_write(&out, op, 1, NULL, tao_InitRequest_fields, &request) == 0)
+	if (rpc_write(&out, q->op, 1, NULL, tao_InitRequest_fields, &request) == 0)
 		return -1;
 	return sys_write_all(fd, out.p, out.n);
 }
@@ -125,8 +130,9 @@ static int send_request(int fd, const struct ctl *ctl, const char *op, const cha
 static int decode_body(struct span body, struct ctl_answer *answer)
 {
 	tao_InitResponse response = tao_InitResponse_init_zero;
-	struct span principal = { NULL, 0 };
+	struct span principal = { NULL, 0 }, text = { NULL, 0 };
 	pb_istream_t in = pb_istream_from_buffer(body.p, body.n);
+	response.text = rpc_span_in(&text);
 	response.host.principal = rpc_span_in(&principal);
 	response.service = (pb_callback_t){ .funcs.decode = take_service, .arg = answer };
 	if (!pb_decode(&in, tao_InitResponse_fields, &response))
@@ -137,6 +143,8 @@ static int decode_body(struct span body, struct ctl_answer *answer)
 	snprintf(answer->version, sizeof answer->version, "%s", response.host.version);
 	if (principal.n > 0)
 		answer->host_principal = name_text(principal);
+	if (text.p != NULL)
+		answer->text = strndup((const char *)text.p, text.n);
 	return CTL_OK;
 }
 
@@ -160,8 +168,7 @@ static int read_answer(int fd, struct ctl_answer *answer)
 	return r;
 }
 
-int ctl_ask(const struct ctl *ctl, const char *op, const char *service, const char *action,
-	    struct ctl_answer *answer)
+int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct ctl_answer *answer)
 {
 	memset(answer, 0, sizeof *answer);
 	int fd = sys_connect_unix(ctl->socket);
@@ -171,7 +178,7 @@ int ctl_ask(const struct ctl *ctl, const char *op, const char *service, const ch
 			ctl->socket, strerror(-fd));
 		return CTL_UNREACHABLE;
 	}
-	int r = send_request(fd, ctl, op, service, action) < 0 ? CTL_PROTOCOL : read_answer(fd, answer);
+	int r = send_request(fd, ctl, question) < 0 ? CTL_PROTOCOL : read_answer(fd, answer);
 	sys_close(fd);
 	return r;
 }

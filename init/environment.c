@@ -9,11 +9,13 @@
 #include <stdlib.h>
 
 #include "../policy/name.h"
+#include "audit.h"
 #include "counter.h"
 #include "environment.h"
 #include "log.h"
 #include "machine.h"
 #include "mounts.h"
+#include "policy_change.h"
 #include "record.h"
 #include "rescue.h"
 #include "root_worker.h"
@@ -130,7 +132,8 @@ static int make_units(struct env *env)
 		env->units[u].since = sys_now();
 	}
 	make_successors(env);
-	return counter_open(env);
+	int r = audit_open(env);
+	return r < 0 ? r : counter_open(env);
 }
 
 static void all_signals(sigset_t *mask)
@@ -183,6 +186,9 @@ static void start_workers(struct env *env)
 	env->workers[WORKER_MOUNT] =
 		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->workers[WORKER_ROOT] = (struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0 };
+	env->workers[WORKER_AUDIT] =
+		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0 };
+	env->workers[WORKER_POLICY].fd = -1;
 	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
 	env->workers[WORKER_RECORD] =
 		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0 };
@@ -190,8 +196,11 @@ static void start_workers(struct env *env)
 	bool mounts = env->manifest.host.n_mounts > 0;
 	if (mounts && env->place == PLACE_PROCESS)
 		log_warning("host.mounts is left to the system that runs this process");
+	if (env->manifest.host.audit != NULL)
+		start_or_retry(env, WORKER_AUDIT);
 	env->mounted = !mounts || env->place == PLACE_PROCESS;
 	start_or_retry(env, env->mounted ? WORKER_ROOT : WORKER_MOUNT);
+	policy_reload(env);
 }
 
 /* The guard's part of every name, which the root measures, too. */
@@ -233,6 +242,7 @@ int environment_open(struct env *env)
 		log_warning("the host's keys may be swapped out: RLIMIT_MEMLOCK is too low to lock them");
 	/* The domain, the factories with their channels, the admin channels, and last the parent: the root. */
 	env->guard.class = env->manifest.host.guard;
+	memcpy(env->guard.key, env->manifest.host.guard_key.b, sizeof env->guard.key);
 	if (name_guard(env) < 0 || record_open(env) < 0) {
 		log_error("cannot begin: no memory for the event log");
 		return EXIT_OURS;
@@ -269,6 +279,7 @@ static void mounts_answered(struct env *env)
 	env->mounted = true;
 	if (!env->stopping)
 		start_or_retry(env, WORKER_ROOT);
+	policy_reload(env);
 }
 
 /* ---- the root is open ---- */
@@ -304,12 +315,15 @@ static void come_to_rest(struct env *env)
 		sys_forget_code();
 }
 
-static void boot(struct env *env)
+void environment_boot(struct env *env)
 {
+	if (!env->root_open || !policy_is_settled(env) || env->booted || env->stopping || !core_ready(env->core))
+		return;
 	env->booted = true;
 	sockets_open_all(env);
 	loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
 	want_at_boot(env);
+	env->policy_check = env->manifest.n_services;
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
 		if (env->units[u].wanted)
 			unit_event(env, u, ON_START);
@@ -363,8 +377,7 @@ static void root_answered(struct env *env)
 		text[t.n] = '\0';
 		log_info("this host is %s%s", text, env->identity.created ? " (new keys)" : "");
 	}
-	if (!env->stopping)
-		boot(env);
+	environment_boot(env);
 }
 
 /* True if another one is to be started. */
@@ -394,6 +407,10 @@ void environment_worker_ended(struct env *env, uint16_t w)
 	if (w == WORKER_MOUNT && worker->fd >= 0)
 		mounts_answered(env);
 	bool records = w == WORKER_RECORD && record_worker_ended(env);
+	if (w == WORKER_POLICY) {
+		policy_worker_ended(env);
+		return;
+	}
 	int64_t delay = worker_ended(worker);
 	if (w == WORKER_MOUNT) {
 		if (!env->mounted)
@@ -412,6 +429,10 @@ void environment_worker_ended(struct env *env, uint16_t w)
 
 static void worker_timer(struct env *env, uint32_t w)
 {
+	if (w == WORKER_POLICY) {
+		policy_timer(env);
+		return;
+	}
 	/* Programs that are told to stop may still have something to seal. */
 	bool counters = w == WORKER_ROOT && env->root_open;
 	if (env->workers[w].pid > 0 || (counters ? !counter_wants_worker(env) : env->stopping))
@@ -450,6 +471,11 @@ static void on_signal(struct env *env, const struct signalfd_siginfo *info)
 			ending = env->place == PLACE_MACHINE	 ? signals[i].on_machine
 				 : env->place == PLACE_CONTAINER ? signals[i].in_container
 								 : signals[i].in_process;
+	if (sig == SIGHUP && env->guard.class != NULL && env->guard.class->load != NULL) {
+		log_info("signal %d from pid %u: reloading the policy", sig, info->ssi_pid);
+		policy_reload(env);
+		return;
+	}
 	if (ending == END_NONE) {
 		/* SIGURG is what Go programs, container runtimes among them, wake their threads with. */
 		if (sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG)
@@ -490,6 +516,10 @@ static void dispatch(struct env *env, const struct loop_event *e)
 			mounts_answered(env);
 		else if (e->index == WORKER_RECORD)
 			record_reply(env);
+		else if (e->index == WORKER_POLICY)
+			policy_answered(env);
+		else if (e->index == WORKER_AUDIT)
+			audit_reply(env);
 		else
 			launch_reply(env);
 		/* An end of file would be reported for ever; the worker's death comes as a signal. */
@@ -539,15 +569,16 @@ static void on_timer(struct env *env, uint32_t timer)
 		shutdown_timer(env);
 	else if (timer == TIMER_COUNTER(env))
 		counter_timer(env);
-	else
+	else if (timer == TIMER_REST(env))
 		come_to_rest(env);
+	/* TIMER_AUDIT: each turn sends what it may. */
 }
 
 static void turn(struct env *env)
 {
 	struct loop_event events[LOOP_EVENTS_MAX];
 	bool busy = env->runnable_n > 0 || env->reap_more || env->changed_n > 0 || env->admin_check ||
-		    admin_is_busy(env) || counter_is_busy(env);
+		    admin_is_busy(env) || counter_is_busy(env) || policy_is_busy(env);
 	int n = loop_wait(&env->loop, events, !busy);
 	for (int i = 0; i < n; i++)
 		dispatch(env, &events[i]);
@@ -559,8 +590,10 @@ static void turn(struct env *env)
 		on_timer(env, timer);
 	counter_turn(env);
 	channel_turn(env);
+	policy_turn(env);
 	unit_settle_all(env);
 	admin_turn(env);
+	audit_turn(env);
 }
 
 int environment_run(struct env *env)

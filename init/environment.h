@@ -8,6 +8,7 @@
 
 #include "../crypto/root.h"
 #include "../policy/guard.h"
+#include "boundary.h"
 #include "core.h"
 #include "loop.h"
 #include "measure.h"
@@ -37,7 +38,15 @@ enum source {
 	SOURCE_CLIENT
 };
 
-enum worker_kind { WORKER_MOUNT, WORKER_ROOT, WORKER_MEASURE, WORKER_RECORD, WORKERS };
+enum worker_kind {
+	WORKER_MOUNT,
+	WORKER_ROOT,
+	WORKER_MEASURE,
+	WORKER_RECORD,
+	WORKER_POLICY,
+	WORKER_AUDIT,
+	WORKERS
+};
 
 /* Clients of the admin channel at once; each has a timer and a stream. */
 #define ADMIN_CLIENTS_MAX 64
@@ -58,8 +67,9 @@ struct launch_scratch {
 	int sockets[SOCKETS_MAX];
 	char listen_fds[24], listen_pid[32], listen_names[SOCKETS_MAX * (SERVICE_NAME_MAX + 1) + 16];
 	char notify[128], watchdog[48], ready[32];
-	uint8_t name[LAUNCH_NAME_MAX];				   /* of the launch or end being worked on */
-	uint8_t program[LAUNCH_NAME_MAX], joined[LAUNCH_NAME_MAX]; /* launch_name's own */
+	uint8_t name[LAUNCH_NAME_MAX];					 /* of the launch or end being worked on */
+	uint8_t program[LAUNCH_NAME_MAX], joined[LAUNCH_NAME_MAX];	 /* launch_name's own */
+	uint8_t asker[LAUNCH_NAME_MAX + 64], terms[2 * LAUNCH_NAME_MAX]; /* boundary.c's own */
 };
 
 /* The numbers of the loop's timers. */
@@ -70,7 +80,8 @@ struct launch_scratch {
 #define TIMER_SHUTDOWN(env) TIMER_WORKER(env, WORKERS)
 #define TIMER_COUNTER(env) (TIMER_SHUTDOWN(env) + 1)
 #define TIMER_REST(env) (TIMER_COUNTER(env) + 1)
-#define TIMER_COUNT(env) (TIMER_REST(env) + 1)
+#define TIMER_AUDIT(env) (TIMER_REST(env) + 1)
+#define TIMER_COUNT(env) (TIMER_AUDIT(env) + 1)
 
 /* Which process is whose: open addressing, a power of two, at most half full. */
 enum pid_role { PID_NONE, PID_MAIN, PID_KEEPER, PID_KILLER, PID_WORKER, PID_RESCUE };
@@ -82,12 +93,12 @@ struct pid_entry {
 
 struct admin_client {
 	struct stream stream;
-	uid_t uid;
-	gid_t gid;
+	struct admin_peer peer;
 	bool open;
 	bool runnable;
 	int32_t waits_for; /* unit whose coming up, or to rest, ends the request in progress; -1: none */
 	bool waits_up;
+	uint32_t waits_policy; /* the reload that ends the request in progress; 0: none */
 	uint64_t wait_seq;
 	const char *wait_op;
 };
@@ -111,6 +122,13 @@ struct env {
 	uint8_t host_name[HOST_PRIN_MAX]; /* binary Prin of the host */
 	size_t host_name_n;
 	struct guard guard;
+	struct span policy_memory;			    /* of the policy in force; p NULL: none */
+	uint64_t policy_version;			    /* the last that was accepted since boot */
+	uint64_t policy_changes;			    /* how often another one came into force */
+	uint32_t policy_asked, policy_reading, policy_done; /* numbers of reloads */
+	uint32_t policy_check;	  /* the next unit whose program the new policy is asked about */
+	char policy_problem[384]; /* why the last one was refused */
+	struct audit *audit;
 	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */
 	size_t base_name_n;
 
@@ -142,8 +160,9 @@ struct env {
 	int64_t extension; /* of ON_EXTENDED: how much, ns */
 	uint32_t runnable_n, waiting_memory_n;
 
-	/* cgroups: path of the directory below which each service gets its own, or "". */
+	/* cgroups: path of the directory below which each service gets its own, or ""; its part below the mount. */
 	char cgroup_base[256];
+	size_t cgroup_mount_n;
 	unsigned cgroup_limits; /* 1 << enum group_limit: those whose controllers the services' cgroups have */
 
 	int *sockets; /* of all services; -1: not open */
@@ -176,6 +195,9 @@ bool shutdown_is_over(const struct env *env);
 void shutdown_kill(struct env *env); /* whatever still runs, at once */
 void shutdown_timer(struct env *env);
 
+/* Everything is there that services need: starts them, unless it has. */
+void environment_boot(struct env *env);
+
 /* A worker's process is gone: what it meant, and when it is started again. */
 void environment_worker_ended(struct env *env, uint16_t w);
 
@@ -201,6 +223,8 @@ int cgroup_find(struct env *env);
 /* directory fd, -1: none. held: 1 << enum group_limit, the limits it sees to; what it has no controller for is warned of
  * once, or, where that is required, -EOPNOTSUPP with the reason said. */
 int cgroup_make(struct env *env, uint16_t u, int *directory, unsigned *held);
+/* In which unit's cgroup is the process? -1: in none; -ENOENT: it is gone, or nobody can tell. */
+int cgroup_unit_of(const struct env *env, pid_t pid);
 void cgroup_remove(struct env *env, uint16_t u);
 bool cgroup_is_empty(struct env *env, uint16_t u);
 int cgroup_kill(struct env *env, uint16_t u);

@@ -318,7 +318,7 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 	const struct service *s = service_of(env, u);
 	struct unit *unit = &env->units[u];
 	struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	if (s->sha256 != NULL && memcmp(s->sha256->b, m->program.b, sizeof m->program.b) != 0) {
 		char hex[65];
 		for (int i = 0; i < 32; i++)
@@ -337,7 +337,8 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 		unit_say(unit, "its name would be longer than %d bytes; leave measure.args out", LAUNCH_NAME_MAX);
 		return -EACCES;
 	}
-	if (boundary_may_execute(env, wr_span(&w), &why) != ALLOW) {
+	unit->refused = boundary_may_execute(env, u, &why) != ALLOW;
+	if (unit->refused) {
 		unit_say(unit, "the policy refuses to run it (%s)", why.rule);
 		return -EACCES;
 	}
@@ -493,6 +494,7 @@ void launch_ended(struct env *env, uint16_t u)
 	free(unit->extension);
 	unit->extension = NULL;
 	unit->extension_n = 0;
+	unit->allowed = 0;
 }
 
 void launch_forget(struct env *env, uint16_t u)

@@ -32,6 +32,7 @@ enum restart_when { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
 enum ready_when { READY_EXEC, READY_NOTIFY, READY_FD, READY_EXIT };
 enum failure_action { FAILURE_NOTHING, FAILURE_REBOOT, FAILURE_POWEROFF };
 enum channel_error { CHANNEL_ERROR_KEEP, CHANNEL_ERROR_RESTART };
+enum policy_change { POLICY_CHANGE_STOP, POLICY_CHANGE_KEEP };
 
 /* What limits all processes of a service together. */
 enum group_limit {
@@ -121,8 +122,9 @@ struct service {
 	enum restart_when restart : 8;		 /* default: on-failure for daemons, never for oneshots */
 	enum channel_error on_channel_error : 8; /* default keep */
 	enum failure_action failure_action : 8;
-	bool on_call; /* some on_failure names it: not started at boot */
-	bool own_uid; /* nobody else has this uid */
+	bool on_call;				 /* some on_failure names it: not started at boot */
+	bool own_uid;				 /* nobody else has this uid */
+	enum policy_change on_policy_change : 8; /* default stop */
 	bool essential, privileged, debuggable;
 	bool measure_args, measure_entry, trust_rootfs;
 	const struct digest *sha256; /* the pin, or NULL */
@@ -140,6 +142,8 @@ struct service {
 struct admin_listener {
 	const struct transport_class *transport;
 	const char *path; /* unix: absolute path of the socket */
+	bool has_group;	  /* its members may connect, too */
+	gid_t gid;
 };
 
 /* A file system to mount at boot; strings in the arena. */
@@ -167,6 +171,10 @@ struct host {
 	uint8_t guard_name[256]; /* binary SubPrin */
 	size_t guard_name_n;
 	const struct guard_class *guard;
+	const char *guard_file;	 /* acl, datalog: the signed policy */
+	struct digest guard_key; /* … and the SHA-256 of its key's SPKI */
+	bool guard_keyed, guard_strict;
+	const char *audit;		    /* "kmsg", the path of a file, or NULL */
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
 	int n_admin;
 	const char *runtime;  /* default /run/tao */

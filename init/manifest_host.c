@@ -6,6 +6,7 @@
 #include "../policy/guard.h"
 #include "environment.h"
 #include "manifest_read.h"
+#include "sys.h"
 #include "transport.h"
 
 #define DEFAULT_KEY_FILE "/var/lib/tao/keys"
@@ -37,7 +38,6 @@ static const char *const guards[] = {
 #undef GUARD
 	NULL
 };
-static const char *const later_guards[] = { "acl", "datalog", NULL };
 
 #define TAKE(object, key) int take_##object##_##key(struct reader *reader, const cJSON *value, void *into)
 
@@ -163,19 +163,52 @@ TAKE(host, root)
 
 TAKE(guard, type)
 {
-	int i = 0, r = read_word(reader, value, guards, later_guards, &i);
+	int i = 0, r = read_word(reader, value, guards, NULL, &i);
 	if (r == 0)
 		((struct host *)into)->guard = guard_find(guards[i]);
 	return r;
 }
 
+TAKE(guard, file)
+{
+	return read_path(reader, value, 4095, &((struct host *)into)->guard_file);
+}
+
+TAKE(guard, key)
+{
+	struct host *host = into;
+	host->guard_keyed = true;
+	return read_sha256(reader, value, &host->guard_key);
+}
+
+TAKE(guard, strict)
+{
+	return read_bool(reader, value, &((struct host *)into)->guard_strict);
+}
+
 TAKE(host, guard)
 {
 	int r = read_object(reader, value, OBJECT_guard, into);
-	if (r == 0 && ((struct host *)into)->guard == NULL)
+	const struct host *host = into;
+	if (r < 0)
+		return r;
+	if (host->guard == NULL)
 		return read_fail(reader, value, ERR_MALFORMED,
 				 "has no \"type\"; write {\"type\": \"allow\"} or {\"type\": \"deny\"}");
-	return r;
+	bool policy = host->guard->load != NULL;
+	if (policy && (host->guard_file == NULL || !host->guard_keyed))
+		return read_fail(
+			reader, value, ERR_MALFORMED,
+			"has no \"%s\"; a guard with a policy needs \"file\", and \"key\" as taopolicy keygen "
+			"printed it",
+			host->guard_file == NULL ? "file" : "key");
+	if (!policy && (host->guard_file != NULL || host->guard_keyed || host->guard_strict))
+		return read_fail(
+			reader, value, ERR_MALFORMED,
+			"has a \"file\", \"key\" or \"strict\", but the guard %s has no policy; take it out, "
+			"or write \"type\": \"datalog\"",
+			host->guard->name);
+	return ERR_NONE;
 }
 
 /* ---- admin ---- */
@@ -185,6 +218,23 @@ TAKE(admin, unix)
 	struct admin_listener *listener = into;
 	listener->transport = &transport_unix;
 	return read_path(reader, value, SOCKET_PATH_MAX, &listener->path);
+}
+
+TAKE(admin, group)
+{
+	struct admin_listener *listener = into;
+	int64_t number = 0;
+	listener->has_group = true;
+	if (!cJSON_IsString(value)) {
+		int r = read_int(reader, value, 0, UINT32_MAX - 1, &number);
+		listener->gid = (gid_t)number;
+		return r;
+	}
+	if (sys_group_find(value->valuestring, &listener->gid) == 0)
+		return ERR_NONE;
+	return read_fail(reader, value, ERR_NOT_FOUND,
+			 "there is no group %s in /etc/group; add it there, or write its number",
+			 quote(value->valuestring).text);
 }
 
 TAKE(host, admin)
@@ -219,6 +269,15 @@ TAKE(host, admin)
 TAKE(host, runtime)
 {
 	return read_path(reader, value, RUNTIME_MAX, &((struct host *)into)->runtime);
+}
+
+TAKE(host, audit)
+{
+	struct host *host = into;
+	if (!cJSON_IsString(value) || strcmp(value->valuestring, "kmsg") != 0)
+		return read_path(reader, value, 4095, &host->audit);
+	host->audit = "kmsg";
+	return ERR_NONE;
 }
 
 TAKE(host, hostname)
@@ -282,7 +341,7 @@ int read_host_defaults(struct reader *reader)
 		struct admin_listener *one = arena_alloc(reader->arena, sizeof *one, sizeof(void *));
 		if (one == NULL)
 			return read_no_memory(reader);
-		*one = (struct admin_listener){ &transport_unix, DEFAULT_ADMIN_SOCKET };
+		*one = (struct admin_listener){ .transport = &transport_unix, .path = DEFAULT_ADMIN_SOCKET };
 		host->admin = one;
 		host->n_admin = 1;
 	}

@@ -199,6 +199,14 @@ TAKE(service, on_channel_error)
 	return r;
 }
 
+TAKE(service, on_policy_change)
+{
+	static const char *const words[] = { "stop", "keep", NULL };
+	int i = 0, r = read_word(reader, value, words, NULL, &i);
+	((struct service *)into)->on_policy_change = i == 1 ? POLICY_CHANGE_KEEP : POLICY_CHANGE_STOP;
+	return r;
+}
+
 TAKE(service, essential)
 {
 	return read_bool(reader, value, &((struct service *)into)->essential);

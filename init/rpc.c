@@ -6,8 +6,8 @@
 #include "rpc.h"
 
 /* clang-format off */
-#define ROW_TAO(method, verb, handler) { "Tao." method, verb, RPC_TAO, handler, NULL },
-#define ROW_INIT(method, verb, handler) { "TaoInit." method, verb, RPC_INIT, NULL, handler },
+#define ROW_TAO(method, verb, handler) { "Tao." method, VERB_##verb, RPC_TAO, handler, NULL },
+#define ROW_INIT(method, verb, handler) { "TaoInit." method, VERB_##verb, RPC_INIT, NULL, handler },
 #define RPC(service, method, verb, handler) ROW_##service(method, verb, handler)
 static const struct rpc_method methods[] = {
 #include "rpc.def"

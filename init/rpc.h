@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Requests and answers of both channels (PROTOCOL, sections 3 and 7), as protobuf in frames. One table, rpc.def,
- * maps service and method to the verb that the guard is asked for and to the handler.
+ * maps service and method to the verb that the guard is asked for (boundary.def) and to the handler.
  */
 #ifndef TAO_RPC_H
 #define TAO_RPC_H
 
 #include <pb.h>
 
+#include "boundary.h"
 #include "counter.h"
 #include "proto/rpc.pb.h"
 
@@ -40,15 +41,17 @@ struct admin_call {
 	uint32_t client;
 	tao_InitRequest request;
 	tao_InitResponse response;
+	struct span terms;	       /* of the request */
+	struct span text;	       /* of the answer; p is NULL: none */
 	int only;		       /* unit that the request names, -1: all of them */
 	bool with_host, with_services; /* what the answer has */
 	bool later;		       /* answered when what it waits for has happened */
-	char error[160];
+	char error[384];
 };
 
 struct rpc_method {
 	const char *op; /* "Tao.GetTaoName" */
-	const char *verb;
+	enum verb verb; /* asked of the guard */
 	enum rpc_service service;
 	void (*tao)(struct rpc_call *call);
 	void (*init)(struct admin_call *call);

@@ -21,14 +21,14 @@ void rpc_attest(struct rpc_call *call)
 	struct env *env = call->env;
 	struct wr name = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 	struct wr statement = wr_to(env->answer, env->answer_cap);
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	launch_name(env, call->unit, true, &name);
 	if (name.err != ERR_NONE) {
 		rpc_fail(call, "name too long");
 		return;
 	}
 	struct span issuer = call->issuer.p != NULL ? call->issuer : wr_span(&name);
-	if (boundary_may_issue(wr_span(&name), issuer, &why) != ALLOW) {
+	if (boundary_may_issue(env, call->unit, wr_span(&name), issuer, &why) != ALLOW) {
 		log_warning("%s: Tao.Attest is denied (%s)", env->manifest.services[call->unit].name, why.rule);
 		rpc_fail(call, "invalid issuer in statement");
 		return;

@@ -4,7 +4,9 @@
  */
 #include <stdio.h>
 
+#include "audit.h"
 #include "log.h"
+#include "policy_change.h"
 #include "rpc.h"
 
 void admin_status(struct admin_call *call)
@@ -28,7 +30,9 @@ static void order(struct admin_call *call, const char *word, int (*give)(struct 
 	struct admin_client *client = &env->clients[call->client];
 	if (!names_a_service(call))
 		return;
-	log_info("%s: %s, as uid %u asks", env->manifest.services[call->only].name, word, (unsigned)client->uid);
+	log_info("%s: %s, as uid %u asks", env->manifest.services[call->only].name, word,
+		 (unsigned)client->peer.uid);
+	env->units[call->only].refused = false; /* from now on it is as was asked */
 	if (give(env, (uint16_t)call->only) < 0) {
 		snprintf(call->error, sizeof call->error, "the host is shutting down");
 		return;
@@ -82,4 +86,62 @@ void admin_shutdown(struct admin_call *call)
 	if (env->place != PLACE_MACHINE)
 		ending = END_EXIT; /* there is no machine of ours to turn off */
 	environment_stop(env, ending, 0);
+}
+
+void admin_reload(struct admin_call *call)
+{
+	struct env *env = call->env;
+	struct admin_client *client = &env->clients[call->client];
+	int r = policy_reload(env);
+	if (r < 0) {
+		snprintf(call->error, sizeof call->error,
+			 r == ERR_UNSUPPORTED ? "the guard of this host has no policy"
+					      : "not now: the host begins or ends");
+		return;
+	}
+	client->waits_policy = env->policy_asked;
+	call->later = true;
+}
+
+/* ---- what was decided, and why ---- */
+
+static void give_text(struct admin_call *call, const struct wr *w)
+{
+	call->text = wr_span(w);
+}
+
+/* The answer is made in env->answer; the text meanwhile in the room for channels' data. */
+static struct wr room(const struct admin_call *call)
+{
+	return wr_to(call->env->data, call->env->data_cap);
+}
+
+void admin_audit(struct admin_call *call)
+{
+	struct wr w = room(call);
+	audit_list(call->env, &w);
+	give_text(call, &w);
+}
+
+void admin_explain(struct admin_call *call)
+{
+	struct env *env = call->env;
+	struct span terms[ASK_ARGS_MAX];
+	struct rd r = rd_from(call->terms);
+	struct wr w = room(call);
+	unsigned n = 0;
+	if (call->only < 0) {
+		audit_explain(env, &w);
+		give_text(call, &w);
+		return;
+	}
+	while (r.n > 0 && n < ASK_ARGS_MAX)
+		terms[n++] = rd_var_bytes(&r);
+	if (rd_end(&r) != ERR_NONE || !call->request.has_verb) {
+		snprintf(call->error, sizeof call->error, "which verb? At most %d arguments", ASK_ARGS_MAX);
+		return;
+	}
+	w.cap = w.cap < BOUNDARY_EXPLAIN_MAX ? w.cap : BOUNDARY_EXPLAIN_MAX;
+	boundary_explain(env, (uint16_t)call->only, call->request.verb, terms, n, &w);
+	give_text(call, &w);
 }

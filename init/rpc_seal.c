@@ -58,6 +58,11 @@ void rpc_get_shared_secret(struct rpc_call *call)
 	const struct seal_policy *policy = find_policy(call, "GetSharedSecret");
 	if (policy == NULL || !find_caller(call, &caller))
 		return;
+	if ((policy->by & SEAL_BY_RULE) != 0) {
+		rpc_fail(call, "policy not supported for GetSharedSecret: %.*s", rpc_text_n(call->policy),
+			 (const char *)call->policy.p);
+		return;
+	}
 	seal_policy_tag(policy, &caller, &tag);
 	int r = tag.err != ERR_NONE ? (int)tag.err
 				    : core_shared_secret(env->core, wr_span(&tag), call->out.p, (size_t)size);
@@ -144,7 +149,7 @@ static bool open_bundle(struct rpc_call *call, enum bundle_kind kind, struct bun
 {
 	struct env *env = call->env;
 	struct seal_party caller;
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	int r = core_decrypt(env->core, span_str(BUNDLE_CONTEXT), call->data, &call->out);
 	if (r == 0)
 		r = bundle_read(wr_span(&call->out), bundle);
@@ -153,7 +158,7 @@ static bool open_bundle(struct rpc_call *call, enum bundle_kind kind, struct bun
 	} else if (seal_policy_find(bundle->policy) == NULL) {
 		rpc_fail(call, "invalid policy in sealed data");
 	} else if (find_caller(call, &caller)) {
-		if (boundary_may_open(env, bundle, &caller, &why) != ALLOW) {
+		if (boundary_may_open(env, call->unit, bundle, &caller, &why) != ALLOW) {
 			log_warning("%s: %s is denied (%s)", service_of(call)->name, call->method->op, why.rule);
 			rpc_fail(call, "principal not authorized for unseal");
 		} else if (bundle->kind != kind) {

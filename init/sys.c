@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <link.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -142,6 +143,11 @@ int sys_rmdir(const char *path)
 int sys_unlink(const char *path)
 {
 	return result(unlink(path));
+}
+
+int sys_rename(const char *from, const char *to)
+{
+	return result(rename(from, to));
 }
 
 int sys_stat(const char *path, struct stat *st)

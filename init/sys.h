@@ -38,6 +38,7 @@ int sys_dup_high(int fd); /* a copy at 40 or above, where no child wants its own
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_unlink(const char *path);
+int sys_rename(const char *from, const char *to);
 int sys_stat(const char *path, struct stat *st);
 int sys_fstat(int fd, struct stat *st);
 int sys_chmod(const char *path, mode_t mode);
@@ -63,6 +64,7 @@ int sys_bind_datagram(const char *path, mode_t mode); /* non-blocking */
 int sys_connect_unix(const char *path);
 int sys_accept(int fd);
 int sys_peer(int fd, struct ucred *who);
+bool sys_peer_in_group(int fd, gid_t gid); /* supplementary; of the first 256 */
 
 /* Events. */
 int sys_epoll(void);

@@ -212,3 +212,15 @@ int sys_peer(int fd, struct ucred *who)
 	socklen_t n = sizeof *who;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &n) < 0 ? -errno : 0;
 }
+
+bool sys_peer_in_group(int fd, gid_t gid)
+{
+	gid_t groups[256];
+	socklen_t n = sizeof groups;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n / sizeof groups[0]; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}

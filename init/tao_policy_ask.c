@@ -112,7 +112,7 @@ int policy_cmd_query(const struct policy_run *run)
 {
 	struct policy_loaded loaded;
 	struct question q = { .memory = NULL };
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	size_t at;
 	int status = policy_load_file(run, run->argv[0], &loaded);
 	char *text = question_text(run->argv, run->argc);
@@ -147,7 +147,7 @@ static bool read_expectation(struct span line, enum verdict *wanted, struct span
 static bool test_one(const struct policy_run *run, const struct guard *guard, struct span line, unsigned count)
 {
 	struct question q = { .memory = NULL };
-	struct why why = { "not an expectation: allow or deny, then Authorized(PRIN, \"Verb\", ARG...)" };
+	struct why why = { .rule = "not an expectation: allow or deny, then Authorized(PRIN, \"Verb\", ARG...)" };
 	struct span text;
 	enum verdict wanted;
 	size_t at;
@@ -200,7 +200,7 @@ static int compare(const struct side *sides, struct span text, int only)
 	static const char marks[SIDES] = { [OLD] = '-', [NEW] = '+' };
 	enum verdict verdict[SIDES] = { DENY, DENY };
 	struct question q;
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	size_t at;
 	bool asked = read_question(text, &q, &at);
 	for (int i = 0; i < SIDES && asked; i++)
@@ -246,7 +246,7 @@ static int list_side(struct side *sides, int which)
 		.line = policy->line, .steps = LIST_STEPS, .facts = LIST_FACTS, .query_room = LIST_ROOM
 	};
 	size_t room = LIST_ROOM + guard_memory(policy->rules.n);
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	struct datalog *d = NULL;
 	int changes = 0;
 	void *memory = malloc(room);

@@ -58,7 +58,7 @@ void policy_print_hex(const uint8_t *p, size_t n)
 
 int policy_load_file(const struct policy_run *run, const char *name, struct policy_loaded *loaded)
 {
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	char class_name[16] = "";
 	memset(loaded, 0, sizeof *loaded);
 	int status = policy_read_file(run, name, POLICY_FILE_MAX, &loaded->text);

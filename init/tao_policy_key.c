@@ -215,7 +215,7 @@ int policy_cmd_check(const struct policy_run *run)
 {
 	struct policy_loaded loaded;
 	struct policy_trust trust;
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	uint8_t hash[SHA256_SIZE];
 	int status = policy_load_file(run, run->argv[0], &loaded);
 	if (status == POLICY_EXIT_OK && !run->is_unsigned)

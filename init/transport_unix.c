@@ -19,7 +19,16 @@ static void make_parent(const char *path)
 static int unix_open(const struct admin_listener *listener)
 {
 	make_parent(listener->path);
-	return sys_listen_unix(listener->path, 0600);
+	int fd = sys_listen_unix(listener->path, 0600);
+	if (fd < 0 || !listener->has_group)
+		return fd;
+	/* The group first: a mode that lets it in would let another one in before. */
+	int r = sys_chown(listener->path, (uid_t)-1, listener->gid);
+	if (r >= 0)
+		r = sys_chmod(listener->path, 0660);
+	if (r < 0)
+		sys_close(fd);
+	return r < 0 ? r : fd;
 }
 
 static int unix_accept(int fd, struct transport_peer *who)

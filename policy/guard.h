@@ -24,6 +24,11 @@ struct ask {
  * NUL-terminated; what does not fit is cut off. */
 struct why {
 	char rule[256];
+	enum {
+		WHY_NOTHING = 0,
+		WHY_POLICY,
+		WHY_BUILT_IN
+	} by; /* WHY_NOTHING: no rule is about it, so it is denied */
 };
 
 /* A policy's rules, whose signature and validity the caller has checked. */

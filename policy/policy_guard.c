@@ -24,6 +24,8 @@ static bool ask_one(struct datalog *d, const char *name, unsigned n, const struc
 	if (result == DATALOG_NO)
 		return false;
 	*verdict = result == DATALOG_YES ? if_yes : DENY;
+	/* Who cannot tell whether it is denied must take it so. */
+	why->by = result == DATALOG_YES || if_yes == DENY ? WHY_POLICY : WHY_NOTHING;
 	if (result != DATALOG_YES)
 		why_say(why, "$, so it is denied", 0, span_str(datalog_result_text(result)));
 	else
@@ -38,6 +40,7 @@ enum verdict policy_decide(const struct guard *guard, const struct ask *ask, str
 	const struct term *args[2 + ASK_ARGS_MAX];
 	enum verdict verdict = DENY;
 	bool good = ask->n_args <= ASK_ARGS_MAX;
+	why->by = WHY_NOTHING;
 	datalog_begin(d);
 	args[0] = datalog_term(d, ask->principal);
 	args[1] = datalog_string(d, ask->verb);

@@ -7,17 +7,32 @@ static const struct seal_policy policies[] = {
 #undef SEAL_POLICY
 };
 
+static bool is_called(const struct seal_policy *policy, struct span name)
+{
+	size_t n = strlen(policy->name);
+	bool with_label = (policy->by & SEAL_BY_RULE) != 0;
+	return (with_label ? name.n > n : name.n == n) && memcmp(name.p, policy->name, n) == 0;
+}
+
 const struct seal_policy *seal_policy_find(struct span name)
 {
 	for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++)
-		if (span_equal(name, span_str(policies[i].name)))
+		if (is_called(&policies[i], name))
 			return &policies[i];
 	return NULL;
+}
+
+struct span seal_policy_label(const struct seal_policy *policy, struct span name)
+{
+	size_t n = strlen(policy->name);
+	return span_of(name.p + n, name.n - n);
 }
 
 bool seal_policy_covers(const struct seal_policy *policy, const struct seal_party *sealer,
 			const struct seal_party *opener)
 {
+	if ((policy->by & SEAL_BY_RULE) != 0)
+		return false;
 	if ((policy->by & SEAL_BY_NAME) != 0 && !span_equal(sealer->name, opener->name))
 		return false;
 	if ((policy->by & SEAL_BY_ENTRY) != 0 && !span_equal(sealer->entry, opener->entry))

@@ -23,6 +23,8 @@ struct seal_party {
 #define SEAL_BY_NAME 1u
 #define SEAL_BY_ENTRY 2u
 #define SEAL_BY_PROGRAM 4u
+/* Whoever the guard lets: the name is followed by a label. Not for shared secrets. */
+#define SEAL_BY_RULE 8u
 
 struct seal_policy {
 	const char *name;
@@ -31,7 +33,10 @@ struct seal_policy {
 
 /* NULL if there is none of this name: which methods answer with an error. */
 const struct seal_policy *seal_policy_find(struct span name);
-/* Is the opener one whom the sealer's policy covers? Names are compared as structures: by their one binary form. */
+/* What follows the name of a policy with SEAL_BY_RULE. */
+struct span seal_policy_label(const struct seal_policy *policy, struct span name);
+/* Is the opener one whom the sealer's policy covers? Names are compared as structures: by their one binary form. Where
+ * a rule decides, it is the guard who is to be asked, and this is false. */
 bool seal_policy_covers(const struct seal_policy *policy, const struct seal_party *sealer,
 			const struct seal_party *opener);
 /* What a shared secret is derived from: equal for whom the policy covers, different for everybody else and under

@@ -53,6 +53,9 @@ typedef struct _tao_InitRequest {
     char action[16]; /* Shutdown: exit, reboot, poweroff, halt */
     bool has_wait;
     bool wait; /* answer when it is done */
+    bool has_verb;
+    char verb[40]; /* Explain: of the question */
+    pb_callback_t terms; /* … and its arguments: binary Terms, each after its length as a varint */
 } tao_InitRequest;
 
 typedef struct _tao_ServiceStatus {
@@ -92,6 +95,7 @@ typedef struct _tao_InitResponse {
     bool has_host;
     tao_HostStatus host;
     pb_callback_t service;
+    pb_callback_t text; /* Audit: lines of JSON; Explain: lines */
 } tao_InitResponse;
 
 
@@ -104,18 +108,18 @@ extern "C" {
 #define tao_RpcResponseHeader_init_default       {"", 0, false, ""}
 #define tao_RpcRequest_init_default              {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_default             {{{NULL}, NULL}, false, "", false, 0}
-#define tao_InitRequest_init_default             {false, "", false, "", false, 0}
+#define tao_InitRequest_init_default             {false, "", false, "", false, 0, false, "", {{NULL}, NULL}}
 #define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
 #define tao_HostStatus_init_default              {{{NULL}, NULL}, false, "", false, "", false, ""}
-#define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}}
+#define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}, {{NULL}, NULL}}
 #define tao_RpcRequestHeader_init_zero           {"", 0}
 #define tao_RpcResponseHeader_init_zero          {"", 0, false, ""}
 #define tao_RpcRequest_init_zero                 {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_zero                {{{NULL}, NULL}, false, "", false, 0}
-#define tao_InitRequest_init_zero                {false, "", false, "", false, 0}
+#define tao_InitRequest_init_zero                {false, "", false, "", false, 0, false, "", {{NULL}, NULL}}
 #define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
 #define tao_HostStatus_init_zero                 {{{NULL}, NULL}, false, "", false, "", false, ""}
-#define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}}
+#define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}, {{NULL}, NULL}}
 
 /* Field tags (for use in manual encoding/decoding) */
 #define tao_RpcRequestHeader_op_tag              1
@@ -137,6 +141,8 @@ extern "C" {
 #define tao_InitRequest_service_tag              1
 #define tao_InitRequest_action_tag               2
 #define tao_InitRequest_wait_tag                 3
+#define tao_InitRequest_verb_tag                 4
+#define tao_InitRequest_terms_tag                5
 #define tao_ServiceStatus_name_tag               1
 #define tao_ServiceStatus_state_tag              2
 #define tao_ServiceStatus_pid_tag                3
@@ -155,6 +161,7 @@ extern "C" {
 #define tao_HostStatus_version_tag               4
 #define tao_InitResponse_host_tag                1
 #define tao_InitResponse_service_tag             2
+#define tao_InitResponse_text_tag                3
 
 /* Struct field encoding specification for nanopb */
 #define tao_RpcRequestHeader_FIELDLIST(X, a) \
@@ -192,8 +199,10 @@ X(a, STATIC,   OPTIONAL, INT64,    counter,           3)
 #define tao_InitRequest_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, STRING,   service,           1) \
 X(a, STATIC,   OPTIONAL, STRING,   action,            2) \
-X(a, STATIC,   OPTIONAL, BOOL,     wait,              3)
-#define tao_InitRequest_CALLBACK NULL
+X(a, STATIC,   OPTIONAL, BOOL,     wait,              3) \
+X(a, STATIC,   OPTIONAL, STRING,   verb,              4) \
+X(a, CALLBACK, OPTIONAL, BYTES,    terms,             5)
+#define tao_InitRequest_CALLBACK pb_default_field_callback
 #define tao_InitRequest_DEFAULT NULL
 
 #define tao_ServiceStatus_FIELDLIST(X, a) \
@@ -222,7 +231,8 @@ X(a, STATIC,   OPTIONAL, STRING,   version,           4)
 
 #define tao_InitResponse_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  host,              1) \
-X(a, CALLBACK, REPEATED, MESSAGE,  service,           2)
+X(a, CALLBACK, REPEATED, MESSAGE,  service,           2) \
+X(a, CALLBACK, OPTIONAL, BYTES,    text,              3)
 #define tao_InitResponse_CALLBACK pb_default_field_callback
 #define tao_InitResponse_DEFAULT NULL
 #define tao_InitResponse_host_MSGTYPE tao_HostStatus
@@ -250,11 +260,11 @@ extern const pb_msgdesc_t tao_InitResponse_msg;
 /* Maximum encoded size of messages (where known) */
 /* tao_RpcRequest_size depends on runtime parameters */
 /* tao_RpcResponse_size depends on runtime parameters */
+/* tao_InitRequest_size depends on runtime parameters */
 /* tao_ServiceStatus_size depends on runtime parameters */
 /* tao_HostStatus_size depends on runtime parameters */
 /* tao_InitResponse_size depends on runtime parameters */
 #define TAO_RPC_PB_H_MAX_SIZE                    tao_RpcResponseHeader_size
-#define tao_InitRequest_size                     85
 #define tao_RpcRequestHeader_size                141
 #define tao_RpcResponseHeader_size               527
 

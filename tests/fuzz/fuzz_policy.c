@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const size_t room = guard_memory(GUARD_RULES_MAX);
 	struct policy_file file;
 	struct guard guard = { NULL, NULL, { 0 } };
-	struct why why = { "" };
+	struct why why = { .rule = "" };
 	if (memory == NULL && (memory = aligned_alloc(16, room)) == NULL)
 		abort();
 	if (policy_file_parse(span_of(data, size), &file, &why) < 0) {

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "boundary.h"
+#include "log.h"
+#include "policy_change.h"
+#include "policy_open.h"
+#include "sys.h"
+#include "sys_measure.h"
+#include "version.h"
+
+/* A disk that takes longer is taken for one that never answers. */
+#define READ_TIMEOUT (30 * NS_PER_S)
+/* Programs that one turn asks about: 20 ms each at the worst. */
+#define ASKED_A_TURN 4
+
+/* What the worker says; a memfd with the file comes with it, sealed, unless error is set. */
+struct policy_read {
+	int32_t error;
+	uint32_t size;
+};
+
+/* ---- the worker ---- */
+
+static int read_all(const char *path, int *copy, uint32_t *size)
+{
+	struct stat st;
+	int fd = sys_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return fd;
+	int r = sys_fstat(fd, &st);
+	if (r >= 0 && !S_ISREG(st.st_mode))
+		r = -EINVAL;
+	if (r >= 0 && (uint64_t)st.st_size > POLICY_FILE_MAX)
+		r = -EFBIG;
+	if (r >= 0)
+		r = *copy = sys_memfd("tao-policy");
+	off_t at = 0;
+	while (r >= 0 && at < st.st_size) {
+		ssize_t n = sys_send_file(*copy, fd, at, (size_t)(st.st_size - at));
+		r = n < 0 ? (int)n : n == 0 ? -EAGAIN : 0;
+		at += n > 0 ? n : 0;
+	}
+	sys_close(fd);
+	*size = (uint32_t)at;
+	return r < 0 ? r : sys_seal(*copy);
+}
+
+int policy_worker(int socket, void *arg)
+{
+	const struct host *host = arg;
+	struct policy_read answer = { .error = 0 };
+	int copy = -1;
+	answer.error = read_all(host->guard_file, &copy, &answer.size);
+	return sys_send_wait(socket, span_of(&answer, sizeof answer), &copy, answer.error < 0 ? 0 : 1) < 0;
+}
+
+/* ---- in PID 1 ---- */
+
+bool policy_is_settled(const struct env *env)
+{
+	return env->guard.class == NULL || env->guard.class->load == NULL || env->guard.state != NULL;
+}
+
+int policy_reload(struct env *env)
+{
+	struct worker *worker = &env->workers[WORKER_POLICY];
+	if (env->guard.class == NULL || env->guard.class->load == NULL)
+		return ERR_UNSUPPORTED;
+	if (!env->mounted || env->stopping)
+		return ERR_STATE;
+	env->policy_asked++;
+	if (worker->pid > 0)
+		return 0; /* when it has ended, another one is started */
+	*worker = (struct worker){ "tao-policy", policy_worker, &env->manifest.host, -1, 0, 0, 0 };
+	env->policy_reading = env->policy_asked;
+	int r = worker_start(worker);
+	if (r >= 0) {
+		pid_add(env, worker->pid, PID_WORKER, WORKER_POLICY);
+		r = loop_add(&env->loop, SOURCE_WORKER, WORKER_POLICY, worker->fd, EPOLLIN);
+	}
+	loop_timer(&env->loop, TIMER_WORKER(env, WORKER_POLICY),
+		   sys_now() + (r < 0 ? 100 * NS_PER_MS : READ_TIMEOUT));
+	return 0;
+}
+
+/* The latest of what the clock says and the day of this version: a machine without a battery is not in 1970. */
+static int64_t clock_now(void)
+{
+	int64_t now = sys_realtime() / NS_PER_S;
+	return now > TAOINIT_EPOCH ? now : TAOINIT_EPOCH;
+}
+
+static void answered(struct env *env)
+{
+	env->policy_done = env->policy_reading;
+	env->admin_check = true;
+}
+
+static void refuse(struct env *env, const char *what, const char *remedy)
+{
+	const char *file = env->manifest.host.guard_file;
+	bool first = env->guard.state == NULL;
+	snprintf(env->policy_problem, sizeof env->policy_problem, "%.160s: %s; %s%s", file, what, remedy,
+		 first ? ", then taoctl reload" : "; the old policy stays in force");
+	log_error("%s", env->policy_problem);
+	if (first) {
+		snprintf(env->problem, sizeof env->problem, "%s", env->policy_problem);
+		log_error("no services are run until there is a policy");
+	}
+	answered(env);
+}
+
+static const char *remedy_of(int err)
+{
+	switch (err) {
+	case ERR_BAD_SIGNATURE:
+		return "sign it with the key that host.guard.key names (taopolicy sign)";
+	case ERR_EXPIRED:
+		return "see to the clock, or sign one that is valid";
+	case ERR_STATE:
+		return "raise its version and sign it";
+	default:
+		return "mend it and sign it (taopolicy check)";
+	}
+}
+
+/* Into memory of its own; the old one's is given back. */
+static int put_in_force(struct env *env, const struct policy_file *file, struct why *why)
+{
+	size_t n = guard_memory(file->policy.rules.n);
+	void *memory = sys_map(n);
+	if (memory == NULL) {
+		snprintf(why->rule, sizeof why->rule, "no memory for it");
+		return ERR_NO_SPACE;
+	}
+	int r = guard_load(&env->guard, &file->policy, span_of(memory, n), why);
+	if (r < 0) {
+		sys_unmap(memory, n);
+		return r;
+	}
+	if (env->policy_memory.p != NULL)
+		sys_unmap((void *)(uintptr_t)env->policy_memory.p, env->policy_memory.n);
+	env->policy_memory = span_of(memory, n);
+	env->policy_version = file->version;
+	boundary_forget(env);
+	return ERR_NONE;
+}
+
+static void begin(struct env *env)
+{
+	env->policy_problem[0] = '\0';
+	env->policy_check = 0; /* all running programs are asked about */
+	answered(env);
+	if (!env->booted) {
+		env->problem[0] = '\0';
+		environment_boot(env);
+	}
+}
+
+static void judge(struct env *env, struct span text)
+{
+	const struct host *host = &env->manifest.host;
+	const struct policy_trust trust = { .sha256 = sha256_pick(),
+					    .key_sha256 = host->guard_key.b,
+					    .now = clock_now(),
+					    .least_version = env->policy_version,
+					    .guard = host->guard->name };
+	struct policy_file file;
+	struct why why = { .rule = "" };
+	int r = policy_open(text, &trust, &file, &why);
+	if (r >= 0)
+		r = put_in_force(env, &file, &why);
+	if (r < 0) {
+		refuse(env, why.rule, remedy_of(r));
+		return;
+	}
+	log_info("policy of %.*s, version %llu, is in force", (int)file.domain.n, (const char *)file.domain.p,
+		 (unsigned long long)file.version);
+	begin(env);
+}
+
+void policy_answered(struct env *env)
+{
+	struct policy_read answer;
+	struct stat st;
+	int fd = -1, n_fds = 0;
+	ssize_t n = sys_recv(env->workers[WORKER_POLICY].fd, &answer, sizeof answer, &fd, 1, &n_fds);
+	if (n != (ssize_t)sizeof answer || env->policy_done == env->policy_reading) {
+		if (n_fds > 0)
+			sys_close(fd);
+		return; /* its death follows */
+	}
+	if (answer.error < 0 || n_fds != 1) {
+		refuse(env,
+		       answer.error == -EFBIG	 ? "it is longer than a policy may be"
+		       : answer.error == -EINVAL ? "it is no regular file"
+						 : strerror(-answer.error),
+		       "put a signed policy there");
+	} else if (!sys_is_sealed(fd) || sys_fstat(fd, &st) < 0 || st.st_size != (off_t)answer.size ||
+		   answer.size > POLICY_FILE_MAX) {
+		refuse(env, "the worker that reads it sent something else", "see to the log");
+	} else {
+		const uint8_t *text = answer.size > 0 ? sys_map_file(fd, answer.size) : (const uint8_t *)"";
+		if (text == NULL)
+			refuse(env, "no memory for it", "free some");
+		else
+			judge(env, span_of(text, answer.size));
+		if (text != NULL && answer.size > 0)
+			sys_unmap((void *)(uintptr_t)text, answer.size);
+	}
+	if (n_fds > 0)
+		sys_close(fd);
+}
+
+void policy_worker_ended(struct env *env)
+{
+	struct worker *worker = &env->workers[WORKER_POLICY];
+	if (worker->fd >= 0 && env->policy_done != env->policy_reading)
+		policy_answered(env);
+	worker_ended(worker);
+	loop_cancel(&env->loop, TIMER_WORKER(env, WORKER_POLICY));
+	if (env->policy_done != env->policy_reading)
+		refuse(env, "the worker that reads it has died", "try again");
+	if (env->policy_asked != env->policy_done) {
+		env->policy_asked--; /* counted anew */
+		policy_reload(env);
+	}
+}
+
+void policy_timer(struct env *env)
+{
+	const struct worker *worker = &env->workers[WORKER_POLICY];
+	if (worker->pid > 0)
+		sys_kill(worker->pid, SIGKILL); /* its end is told, then */
+	else if (env->policy_done != env->policy_asked && !env->stopping) {
+		env->policy_asked--;
+		policy_reload(env);
+	}
+}
+
+/* ---- running programs ---- */
+
+static bool is_running(const struct unit *unit)
+{
+	return unit->state == UNIT_EXECUTING || unit->state == UNIT_STARTING || unit->state == UNIT_UP;
+}
+
+static void ask_about(struct env *env, uint16_t u)
+{
+	const struct service *s = &env->manifest.services[u];
+	struct unit *unit = &env->units[u];
+	struct why why = { .rule = "" };
+	if (!is_running(unit)) {
+		/* Whom the old policy had refused or stopped gets another try. */
+		bool again = unit->refused && (unit_at_rest(unit) || unit->state == UNIT_BACKOFF);
+		if (again && !env->stopping)
+			unit_start(env, u);
+		return;
+	}
+	if (boundary_may_execute(env, u, &why) == ALLOW)
+		return;
+	if (s->on_policy_change == POLICY_CHANGE_KEEP) {
+		log_warning(
+			"%s: the policy would not start it any more (%s); it is kept, as on_policy_change says",
+			s->name, why.rule);
+		return;
+	}
+	log_warning("%s: stopped: the policy would not start it any more (%s)", s->name, why.rule);
+	unit_stop(env, u);
+	unit->refused = true;
+	unit_say(unit, "the policy does not let it run any more (%.200s)", why.rule);
+}
+
+bool policy_is_busy(const struct env *env)
+{
+	return env->policy_check < env->manifest.n_services && env->booted;
+}
+
+void policy_turn(struct env *env)
+{
+	for (int i = 0; i < ASKED_A_TURN && policy_is_busy(env); i++)
+		ask_about(env, (uint16_t)env->policy_check++);
+}
