@@ -20,7 +20,7 @@ helpers_setup_file()
 	musl-gcc -static -Os -D_GNU_SOURCE -w -o "$tools/probe" tests/helpers/probe.c
 	cp "$O/taoinit" "$tools/taoinit"
 	local name
-	for name in tao taoctl; do ln -sf taoinit "$tools/$name"; done
+	for name in tao taoctl taopolicy; do ln -sf taoinit "$tools/$name"; done
 	chmod 755 "$tools"/*
 }
 

@@ -91,6 +91,20 @@ int main(int argc, char **argv)
 			say(verb, rc, NULL, 0);
 			printf("%s counter %lld\n", who, (long long)value);
 			fflush(stdout);
+		} else if (strcmp(verb, "name") == 0) {
+			rc = tao_host_name(host, &out);
+			say(verb, rc, NULL, 0);
+		} else if (strcmp(verb, "random") == 0) {
+			unsigned char some[8];
+			rc = tao_host_random(host, some, sizeof some);
+			say(verb, rc, NULL, 0);
+		} else if (strcmp(verb, "attest") == 0) {
+			static const unsigned char statement[] = { 7, 1, 'P', 0 }; /* P() */
+			rc = tao_host_attest(host, statement, sizeof statement, NULL, &out);
+			say(verb, rc, NULL, 0);
+		} else if (strcmp(verb, "await") == 0) {
+			for (i++; access(argv[i], F_OK) != 0;)
+				usleep(20000);
 		} else if (strcmp(verb, "wait") == 0) {
 			puts("waiting");
 			fflush(stdout);
