@@ -169,11 +169,12 @@ methods()
 }
 
 @test "without Execute no process is born, and a policy that is put right mends it" {
-	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"touch\", \"$work/touched\"], \"type\": \"oneshot\" }"
+	mkdir -m 777 "$work/open"
+	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"touch\", \"$work/open/touched\"], \"type\": \"oneshot\" }"
 	executes one >"$work/rules"; policy
 	start_host
 	eventually '[ "$(state_of s)" = failed ]'
-	[ ! -e "$work/touched" ]
+	[ ! -e "$work/open/touched" ]
 	grep -q "the policy refuses to run it (no rule allows it)" <(ctl status s)
 	run -0 ctl explain s Execute
 	[[ ${lines[0]} == "denied: no rule allows it" ]]
@@ -183,6 +184,7 @@ methods()
 	executes one probe >"$work/rules"; policy
 	reload
 	eventually '[ "$(state_of s)" = done ]'
+	[ -e "$work/open/touched" ]
 }
 
 # Each admin verb as taoctl asks for it.
@@ -353,8 +355,6 @@ admin_words()
 	executes one >"$work/rules"; number=7 policy
 	refused "an older version than the one that was in force, 8"
 	version=8
-	echo 'Authorized(P, "Execute") or Q(P)' >"$work/rules"; policy
-	refused "line 8"
 	executes one >"$work/rules"; kind=acl policy
 	refused "the policy is for the guard acl"
 	rm "$work/policy"
@@ -490,6 +490,6 @@ admin_words()
 	[[ $output == "allowed: Authorized on line 8, as Execute"$'\n''Authorized('*'"Execute"): line 8' ]]
 	eventually '[ "$(jq -c "select(.verb == \"Seal\") | .count // 1" "$work/audit" | sort -n | tail -1)" -ge 128 ]'
 	[ "$(stat -c %a "$work/audit")" = 600 ]
-	jq -e 'select(.verb == "GetSharedSecret" and .verdict == "deny" and .service == "s")' "$work/audit"
+	jq -se 'any(.[]; .verb == "GetSharedSecret" and .verdict == "deny" and .service == "s")' "$work/audit"
 	[ "$(wc -l <"$work/audit")" -lt 100 ]
 }

@@ -77,9 +77,15 @@ TEST(the_table_of_policies)
 
 TEST(policies_are_found_by_their_whole_name)
 {
-	static const char *const none[] = { "", "sel", "selfx", "SELF", "rule:x", "rule:" };
+	static const char *const none[] = { "", "sel", "selfx", "SELF", "rule", "rule:", "Rule:x" };
 	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
 		CHECK(seal_policy_find(span_str(none[i])) == NULL);
+	/* One whose rest is a label, whatever that is. */
+	const struct seal_policy *rule = seal_policy_find(span_str("rule:x"));
+	CHECK(rule != NULL && (rule->by & SEAL_BY_RULE) != 0);
+	CHECK(span_equal(seal_policy_label(rule, span_str("rule:a b")), span_str("a b")));
+	struct seal_party one = party(0, hash_a, hash_a);
+	CHECK(!seal_policy_covers(rule, &one, &one));
 	CHECK(seal_policy_find(span_of("self\0", 5)) == NULL);
 	CHECK(seal_policy_find(span_of(NULL, 0)) == NULL);
 }
