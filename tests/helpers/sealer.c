@@ -13,6 +13,8 @@
 
 #ifdef OTHER
 const char who[] = "other";
+#elif defined THIRD
+const char who[] = "third";
 #else
 const char who[] = "one";
 #endif
