@@ -217,13 +217,6 @@ static void put(struct wr *w, const char *text)
 	wr_span_bytes(w, span_str(text));
 }
 
-static void put_number(struct wr *w, int64_t v, int digits)
-{
-	char text[24];
-	snprintf(text, sizeof text, "%0*lld", digits, (long long)v);
-	put(w, text);
-}
-
 /* What PID 1 writes is ASCII, but for names out of the manifest, which are letters, digits and a few signs. */
 static void put_string(struct wr *w, const char *key, const char *text)
 {
@@ -250,31 +243,30 @@ static void put_hex(struct wr *w, const char *key, const uint8_t head[static 8])
 /* Days since 1970 as a date: eras of 400 years that begin in March. */
 static void put_time(struct wr *w, const char *key, int64_t ns)
 {
-	int64_t s = ns / NS_PER_S, z = s / 86400 + 719468, era = z / 146097, doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), m = (5 * doy + 2) / 153;
-	int64_t month = m < 10 ? m + 3 : m - 9;
+	long long s = ns / NS_PER_S, z = s / 86400 + 719468, era = z / 146097, day = z % 146097;
+	long long year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= 365 * year + year / 4 - year / 100;
+	long long m = (5 * day + 2) / 153, month = m < 10 ? m + 3 : m - 9;
 	char text[40];
-	snprintf(text, sizeof text, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ",
-		 (long long)(yoe + era * 400 + (month <= 2)), (long long)month,
-		 (long long)(doy - (153 * m + 2) / 5 + 1), (long long)(s / 3600 % 24), (long long)(s / 60 % 60),
-		 (long long)(s % 60), (long long)(ns / NS_PER_MS % 1000));
+	year += era * 400 + (month <= 2);
+	snprintf(text, sizeof text, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ", year, month,
+		 day - (153 * m + 2) / 5 + 1, s / 3600 % 24, s / 60 % 60, s % 60, ns / NS_PER_MS % 1000);
 	put_string(w, key, text);
 }
 
 static void write_line(const struct env *env, const struct record *r, uint64_t left_out, struct wr *w)
 {
 	put(w, "{\"seq\":");
-	put_number(w, (int64_t)r->seq, 1);
+	wr_decimal(w, r->seq);
 	put_time(w, "time", r->first);
 	put_string(w, "boot", env->audit->boot);
 	if (r->caller.unit >= 0)
 		put_string(w, "service", env->manifest.services[r->caller.unit].name);
 	if (r->caller.admin) {
 		put(w, ",\"uid\":");
-		put_number(w, r->caller.uid, 1);
+		wr_decimal(w, r->caller.uid);
 		put(w, ",\"gid\":");
-		put_number(w, r->caller.gid, 1);
+		wr_decimal(w, r->caller.gid);
 	}
 	put_hex(w, "principal", r->principal);
 	put_string(w, "verb", verb_text((enum verb)r->verb));
@@ -283,12 +275,12 @@ static void write_line(const struct env *env, const struct record *r, uint64_t l
 	put_string(w, "rule", r->rule);
 	if (r->count > 1) {
 		put(w, ",\"count\":");
-		put_number(w, r->count, 1);
+		wr_decimal(w, r->count);
 		put_time(w, "last", r->last);
 	}
 	if (left_out > 0) {
 		put(w, ",\"left_out\":");
-		put_number(w, (int64_t)left_out, 1);
+		wr_decimal(w, left_out);
 	}
 	put(w, "}\n");
 }

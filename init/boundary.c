@@ -25,7 +25,7 @@ enum argument {
 _Static_assert(ROW_ARGS <= ASK_ARGS_MAX, "a question takes what the rows have");
 
 struct row {
-	const char *text;
+	char text[24]; /* no pointers: they would be relocated */
 	uint8_t kind, moment, args[ROW_ARGS];
 };
 
@@ -37,7 +37,7 @@ static const struct row rows[VERBS] = {
 
 static const struct row *row_of(enum verb verb)
 {
-	return (unsigned)verb < VERBS && rows[verb].text != NULL ? &rows[verb] : NULL;
+	return (unsigned)verb < VERBS && rows[verb].text[0] != '\0' ? &rows[verb] : NULL;
 }
 
 const char *verb_text(enum verb verb)
@@ -56,26 +56,33 @@ enum verb verb_find(const char *text)
 
 /* ---- arguments, as binary Terms ---- */
 
-static void write_text(struct wr *out, struct span text)
+/* The inline ones are large. */
+__attribute__((noinline)) static void put(struct wr *out, uint64_t v)
 {
-	wr_varint(out, NODE_STR);
-	wr_var_bytes(out, text);
+	wr_varint(out, v);
+}
+
+__attribute__((noinline)) static void write_text(struct wr *out, struct span text)
+{
+	put(out, NODE_STR);
+	put(out, text.n);
+	wr_span_bytes(out, text);
 }
 
 /* What a statement is about, in a word: its predicate's name, or its connective. */
 static struct span word_of(struct span form)
 {
-	static const char *const words[] = {
-		[NODE_CONST] = "const", [NODE_NOT] = "not",	    [NODE_AND] = "and",
-		[NODE_OR] = "or",	[NODE_IMPLIES] = "implies", [NODE_SPEAKSFOR] = "speaksfor",
-		[NODE_SAYS] = "says",	[NODE_FORALL] = "forall",   [NODE_EXISTS] = "exists"
-	};
+	static const char words[][10] = { "const",     "not",  "and",	 "or",	  "implies",
+					  "speaksfor", "says", "forall", "exists" };
 	struct rd r = rd_from(form);
 	uint64_t tag = rd_varint(&r);
 	struct span name = tag == NODE_PRED ? rd_var_bytes(&r) : span_of(NULL, 0);
 	if (r.err != ERR_NONE)
 		return span_of(NULL, 0);
-	return tag < sizeof words / sizeof words[0] && words[tag] != NULL ? span_str(words[tag]) : name;
+	_Static_assert(NODE_CONST == NODE_PRED + 1 &&
+			       NODE_EXISTS - NODE_CONST + 1 == sizeof words / sizeof words[0],
+		       "the words stand in the order of the tags");
+	return tag >= NODE_CONST && tag <= NODE_EXISTS ? span_str(words[tag - NODE_CONST]) : name;
 }
 
 /* False: the question goes without it. */
@@ -83,7 +90,7 @@ static bool write_argument(enum argument argument, const struct matter *m, struc
 {
 	switch (argument) {
 	case ARG_EXTENSION:
-		wr_varint(out, NODE_TAIL);
+		put(out, NODE_TAIL);
 		wr_span_bytes(out, m->extension);
 		return true;
 	case ARG_POLICY:
@@ -284,15 +291,15 @@ static bool name_peer(struct env *env, const struct admin_peer *peer, struct spa
 	uint8_t below[64];
 	struct wr sub = wr_to(below, sizeof below), at = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 	struct wr w = wr_to(env->scratch->asker, sizeof env->scratch->asker);
-	wr_varint(&sub, NODE_SUBPRIN);
-	wr_varint(&sub, 1);
-	wr_varint(&sub, NODE_EXT);
+	put(&sub, NODE_SUBPRIN);
+	put(&sub, 1);
+	put(&sub, NODE_EXT);
 	wr_var_bytes(&sub, span_str("Unix"));
-	wr_varint(&sub, 2);
-	wr_varint(&sub, NODE_INT);
-	wr_varint(&sub, peer->uid);
-	wr_varint(&sub, NODE_INT);
-	wr_varint(&sub, peer->gid);
+	put(&sub, 2);
+	put(&sub, NODE_INT);
+	put(&sub, peer->uid);
+	put(&sub, NODE_INT);
+	put(&sub, peer->gid);
 	if (peer->unit >= 0)
 		launch_name(env, (uint16_t)peer->unit, true, &at);
 	else

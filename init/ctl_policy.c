@@ -45,10 +45,10 @@ static void print_record(const char *line)
 	const cJSON *count = cJSON_GetObjectItemCaseSensitive(o, "count");
 	char who[100] = "", times[24] = "";
 	if (cJSON_IsNumber(uid))
-		snprintf(who, sizeof who, "%s%suid %.0f", text_of(o, "service"),
-			 text_of(o, "service")[0] != '\0' ? " " : "", uid->valuedouble);
+		snprintf(who, sizeof who, "%s%suid %u", text_of(o, "service"),
+			 text_of(o, "service")[0] != '\0' ? " " : "", (unsigned)uid->valuedouble);
 	if (cJSON_IsNumber(count))
-		snprintf(times, sizeof times, " (%.0f times)", count->valuedouble);
+		snprintf(times, sizeof times, " (%u times)", (unsigned)count->valuedouble);
 	printf("%s  %-5s  %-16s  %-16s  %s%s\n", text_of(o, "time"), text_of(o, "verdict"),
 	       who[0] != '\0' ? who : text_of(o, "service"), text_of(o, "verb"), text_of(o, "rule"), times);
 	cJSON_Delete(o);
