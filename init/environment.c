@@ -26,6 +26,8 @@
 #define TIMERS_PER_TURN 256
 /* How long after the boot it is seen whether everything has come to rest. */
 #define REST_NS (200 * NS_PER_MS)
+/* Two large requests that follow each other come within this. */
+#define MEMORY_KEPT NS_PER_S
 
 /* ---- making it, in order ---- */
 
@@ -524,6 +526,22 @@ static void dispatch(struct env *env, const struct loop_event *e)
 	}
 }
 
+/* Memory for large requests is kept while there are some, because new pages cost more than sealing what they hold;
+ * the host at rest has none. */
+static void give_memory_back(struct env *env)
+{
+	stream_pool_give_back(&env->pool);
+	if (env->data_warm)
+		sys_forget(env->data, env->data_cap);
+	env->data_warm = false;
+}
+
+static void memory_turn(struct env *env)
+{
+	if ((env->data_warm || stream_pool_has_spares(&env->pool)) && !loop_is_set(&env->loop, TIMER_MEMORY(env)))
+		loop_timer(&env->loop, TIMER_MEMORY(env), sys_now() + MEMORY_KEPT);
+}
+
 static void on_timer(struct env *env, uint32_t timer)
 {
 	uint32_t n = env->manifest.n_services;
@@ -539,8 +557,10 @@ static void on_timer(struct env *env, uint32_t timer)
 		shutdown_timer(env);
 	else if (timer == TIMER_COUNTER(env))
 		counter_timer(env);
-	else
+	else if (timer == TIMER_REST(env))
 		come_to_rest(env);
+	else
+		give_memory_back(env);
 }
 
 static void turn(struct env *env)
@@ -561,6 +581,7 @@ static void turn(struct env *env)
 	channel_turn(env);
 	unit_settle_all(env);
 	admin_turn(env);
+	memory_turn(env);
 }
 
 int environment_run(struct env *env)
