@@ -837,13 +837,28 @@ static int call(struct request *q, unsigned fields, struct response *response)
 	return rc;
 }
 
+/* The answer's data for the caller: a large one in the very buffer that it stands in, instead of a copy, of which each
+ * page would be a new one. Nothing else may be in the buffer then, and little be left of it. */
+static int take_data(struct tao_host *host, struct slice data, struct tao_bytes *out)
+{
+	if (host->in_cap <= BUFFER_KEPT || host->in_used != host->in_size || data.n < host->in_cap / 4 * 3)
+		return bytes_copy(out, data.p, data.n);
+	memmove(host->in, data.p, data.n);
+	wipe(host->in + data.n, host->in_size - data.n);
+	out->data = host->in;
+	out->size = data.n;
+	host->in = NULL;
+	host->in_used = host->in_size = host->in_cap = 0;
+	return TAO_OK;
+}
+
 /* call() for answers that are bytes alone. */
 static int call_bytes(struct request *q, struct tao_bytes *out)
 {
 	struct response response;
 	int rc = call(q, RES_DATA, &response);
 	if (rc == TAO_OK)
-		rc = bytes_copy(out, response.data.p, response.data.n);
+		rc = take_data(q->host, response.data, out);
 	buffer_done(q->host);
 	return rc;
 }
@@ -893,7 +908,7 @@ static int call_unseal(struct request *q, struct tao_bytes *data, char **policy)
 	if (rc == TAO_OK)
 		rc = copy_string(q->host, response.policy, &text);
 	if (rc == TAO_OK)
-		rc = bytes_copy(data, response.data.p, response.data.n);
+		rc = take_data(q->host, response.data, data);
 	if (rc == TAO_OK && policy != NULL)
 		*policy = text;
 	else

@@ -114,13 +114,12 @@ struct counted {
 	int64_t value;
 };
 
-/* A large answer must not leave its pages behind, nor any answer its bytes. */
+/* No answer may leave its bytes behind; a large one's pages stay for the next, for a while. */
 static void clear(struct env *env, const struct rpc_call *call)
 {
-	if (call->out.n > STREAM_CHUNK)
-		sys_forget(env->data, env->data_cap);
-	else
-		wipe(env->data, call->out.n);
+	wipe(env->data, call->out.n);
+	if (call->out.n > STREAM_CHUNK || call->data.n > STREAM_CHUNK)
+		env->data_warm = true;
 }
 
 /* counted is NULL when the request is new. */

@@ -28,6 +28,8 @@
 #define TIMERS_PER_TURN 256
 /* How long after the boot it is seen whether everything has come to rest. */
 #define REST_NS (200 * NS_PER_MS)
+/* Two large requests that follow each other come within this. */
+#define MEMORY_KEPT NS_PER_S
 
 /* ---- making it, in order ---- */
 
@@ -554,6 +556,22 @@ static void dispatch(struct env *env, const struct loop_event *e)
 	}
 }
 
+/* Memory for large requests is kept while there are some, because new pages cost more than sealing what they hold;
+ * the host at rest has none. */
+static void give_memory_back(struct env *env)
+{
+	stream_pool_give_back(&env->pool);
+	if (env->data_warm)
+		sys_forget(env->data, env->data_cap);
+	env->data_warm = false;
+}
+
+static void memory_turn(struct env *env)
+{
+	if ((env->data_warm || stream_pool_has_spares(&env->pool)) && !loop_is_set(&env->loop, TIMER_MEMORY(env)))
+		loop_timer(&env->loop, TIMER_MEMORY(env), sys_now() + MEMORY_KEPT);
+}
+
 static void on_timer(struct env *env, uint32_t timer)
 {
 	uint32_t n = env->manifest.n_services;
@@ -571,6 +589,8 @@ static void on_timer(struct env *env, uint32_t timer)
 		counter_timer(env);
 	else if (timer == TIMER_REST(env))
 		come_to_rest(env);
+	else if (timer == TIMER_MEMORY(env))
+		give_memory_back(env);
 	/* TIMER_AUDIT: each turn sends what it may. */
 }
 
@@ -594,6 +614,7 @@ static void turn(struct env *env)
 	unit_settle_all(env);
 	admin_turn(env);
 	audit_turn(env);
+	memory_turn(env);
 }
 
 int environment_run(struct env *env)

@@ -81,7 +81,8 @@ struct launch_scratch {
 #define TIMER_COUNTER(env) (TIMER_SHUTDOWN(env) + 1)
 #define TIMER_REST(env) (TIMER_COUNTER(env) + 1)
 #define TIMER_AUDIT(env) (TIMER_REST(env) + 1)
-#define TIMER_COUNT(env) (TIMER_AUDIT(env) + 1)
+#define TIMER_MEMORY(env) (TIMER_AUDIT(env) + 1)
+#define TIMER_COUNT(env) (TIMER_MEMORY(env) + 1)
 
 /* Which process is whose: open addressing, a power of two, at most half full. */
 enum pid_role { PID_NONE, PID_MAIN, PID_KEEPER, PID_KILLER, PID_WORKER, PID_RESCUE };
@@ -141,6 +142,7 @@ struct env {
 	struct stream_pool pool;
 	uint8_t *answer, *data; /* one answer being made, and its data: as large as the largest max_message */
 	size_t answer_cap, data_cap;
+	bool data_warm; /* pages of data, wiped, wait for the next large answer */
 	struct pid_entry *pids;
 	uint32_t pids_cap;
 

@@ -8,7 +8,7 @@
 
 int stream_pool_open(struct stream_pool *pool)
 {
-	pool->used = 0;
+	memset(pool, 0, sizeof *pool);
 	pool->cap = STREAM_POOL_BYTES;
 	pool->chunk = sys_map(STREAM_CHUNK);
 	return pool->chunk == NULL ? -ENOMEM : 0;
@@ -20,6 +20,51 @@ void stream_open(struct stream *stream, int fd)
 	stream->fd = fd;
 }
 
+bool stream_pool_has_spares(const struct stream_pool *pool)
+{
+	for (size_t i = 0; i < STREAM_SPARES; i++)
+		if (pool->spares[i].p != NULL)
+			return true;
+	return false;
+}
+
+void stream_pool_give_back(struct stream_pool *pool)
+{
+	for (size_t i = 0; i < STREAM_SPARES; i++)
+		if (pool->spares[i].p != NULL)
+			sys_unmap(pool->spares[i].p, pool->spares[i].size);
+	memset(pool->spares, 0, sizeof pool->spares);
+}
+
+/* A large one is not spent on little, so that what counts against the pool is what was asked for, or nearly. */
+static uint8_t *take_spare(struct stream_pool *pool, size_t *size)
+{
+	for (size_t i = 0; i < STREAM_SPARES; i++) {
+		struct stream_spare spare = pool->spares[i];
+		if (spare.p == NULL || spare.size < *size || spare.size / 2 > *size)
+			continue;
+		pool->spares[i] = (struct stream_spare){ NULL, 0 };
+		*size = spare.size;
+		return spare.p;
+	}
+	return NULL;
+}
+
+/* Keeps it instead of a smaller one; gives back the mapping that is left over. */
+static void keep_spare(struct stream_pool *pool, struct stream_spare spare)
+{
+	for (size_t i = 0; i < STREAM_SPARES && spare.size <= STREAM_SPARE_MAX; i++) {
+		if (pool->spares[i].size >= spare.size)
+			continue;
+		struct stream_spare smaller = pool->spares[i];
+		pool->spares[i] = spare;
+		spare = smaller;
+		if (spare.p == NULL)
+			return;
+	}
+	sys_unmap(spare.p, spare.size);
+}
+
 /* A stream may always keep one chunk and one answer, so that nothing which was read or done is ever lost; what
  * it has yet to receive waits for room in the pool. */
 static uint8_t *take_memory(struct stream_pool *pool, size_t n, bool always, uint32_t *cap)
@@ -27,7 +72,9 @@ static uint8_t *take_memory(struct stream_pool *pool, size_t n, bool always, uin
 	size_t size = (n + PAGE - 1) & ~(PAGE - 1);
 	if (!always && size > STREAM_CHUNK && (size > pool->cap || pool->used > pool->cap - size))
 		return NULL;
-	uint8_t *p = sys_map(size);
+	uint8_t *p = take_spare(pool, &size);
+	if (p == NULL)
+		p = sys_map(size);
 	if (p == NULL)
 		return NULL;
 	pool->used += size;
@@ -35,11 +82,13 @@ static uint8_t *take_memory(struct stream_pool *pool, size_t n, bool always, uin
 	return p;
 }
 
-static void give_memory(struct stream_pool *pool, uint8_t **p, uint32_t *cap)
+/* used: how many bytes of it were ever written. */
+static void give_memory(struct stream_pool *pool, uint8_t **p, uint32_t *cap, size_t used)
 {
 	if (*p == NULL)
 		return;
-	sys_unmap(*p, *cap);
+	wipe(*p, used);
+	keep_spare(pool, (struct stream_spare){ *p, *cap });
 	pool->used -= *cap;
 	*p = NULL;
 	*cap = 0;
@@ -47,8 +96,8 @@ static void give_memory(struct stream_pool *pool, uint8_t **p, uint32_t *cap)
 
 void stream_close(struct stream *stream, struct stream_pool *pool)
 {
-	give_memory(pool, &stream->in, &stream->in_cap);
-	give_memory(pool, &stream->out, &stream->out_cap);
+	give_memory(pool, &stream->in, &stream->in_cap, stream->in_n);
+	give_memory(pool, &stream->out, &stream->out_cap, stream->out_n);
 	if (stream->fd >= 0)
 		sys_close(stream->fd);
 	memset(stream, 0, sizeof *stream);
@@ -98,7 +147,7 @@ static enum stream_state keep(struct stream *stream, struct stream_pool *pool, s
 	memcpy(p, bytes.p, bytes.n);
 	if (stream->in == NULL)
 		wipe(pool->chunk, pool->chunk_n);
-	give_memory(pool, &stream->in, &stream->in_cap);
+	give_memory(pool, &stream->in, &stream->in_cap, stream->in_n);
 	stream->in = p;
 	stream->in_cap = cap;
 	stream->in_n = (uint32_t)bytes.n;
@@ -160,7 +209,7 @@ void stream_done(struct stream *stream, struct stream_pool *pool)
 	struct span rest = span_of(all.p + stream->taken, all.n - stream->taken);
 	stream->taken = 0;
 	if (rest.n == 0) {
-		give_memory(pool, &stream->in, &stream->in_cap);
+		give_memory(pool, &stream->in, &stream->in_cap, stream->in_n);
 		stream->in_n = 0;
 	} else if (stream->in != NULL) {
 		memmove(stream->in, rest.p, rest.n);
@@ -251,7 +300,7 @@ int stream_flush(struct stream *stream, struct stream_pool *pool)
 			return (int)n;
 		stream->out_at += (uint32_t)n;
 	}
-	give_memory(pool, &stream->out, &stream->out_cap);
+	give_memory(pool, &stream->out, &stream->out_cap, stream->out_n);
 	stream->out_n = stream->out_at = 0;
 	return 1;
 }

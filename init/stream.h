@@ -18,11 +18,19 @@
 #define STREAM_CHUNK ((size_t)65536)
 /* All half-received requests and unsent answers together. 64 programs may hold a megabyte each at once. */
 #define STREAM_POOL_BYTES ((size_t)64 << 20)
+/* Mappings that are kept, wiped, for the next who needs one: new pages cost more than all that a large request is for.
+ * Enough for those whom one turn serves; larger ones than this are not kept. */
+#define STREAM_SPARES 4
+#define STREAM_SPARE_MAX ((size_t)2 << 20)
 
 struct stream_pool {
 	size_t used, cap;
 	uint8_t *chunk; /* STREAM_CHUNK bytes, shared by all: what one read gave, until stream_done */
 	size_t chunk_n;
+	struct stream_spare {
+		uint8_t *p; /* zeros */
+		size_t size;
+	} spares[STREAM_SPARES];
 };
 
 struct stream {
@@ -48,6 +56,9 @@ enum stream_state {
 };
 
 int stream_pool_open(struct stream_pool *pool);
+/* Has it spare mappings? They are to be given back when nobody has needed them for a while. */
+bool stream_pool_has_spares(const struct stream_pool *pool);
+void stream_pool_give_back(struct stream_pool *pool);
 void stream_open(struct stream *stream, int fd);
 /* Gives all memory back and closes the descriptor. */
 void stream_close(struct stream *stream, struct stream_pool *pool);

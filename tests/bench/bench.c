@@ -25,38 +25,12 @@
 #include <unistd.h>
 
 #include "../../client/tao.h"
-
-static int64_t now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static _Noreturn void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return x < y ? -1 : x > y;
-}
+#include "bench.h"
 
 static void print_quantiles(int64_t *v, size_t n)
 {
 	qsort(v, n, sizeof *v, by_size);
 	printf("%.1f %.1f\n", (double)v[n / 2] / 1e3, (double)v[n * 99 / 100] / 1e3);
-}
-
-static int64_t *times(size_t n)
-{
-	int64_t *v = calloc(n + 1, sizeof *v);
-	if (v == NULL)
-		die("calloc");
-	return v;
 }
 
 static pid_t start(char *const argv[], int out)
@@ -84,28 +58,6 @@ static int spawn(size_t n, char *program)
 	}
 	print_quantiles(v, n);
 	return 0;
-}
-
-static void read_all(int fd, char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t r = read(fd, p, n);
-		if (r <= 0)
-			exit(0);
-		p += r;
-		n -= (size_t)r;
-	}
-}
-
-static void write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t r = write(fd, p, n);
-		if (r <= 0)
-			exit(0);
-		p += r;
-		n -= (size_t)r;
-	}
 }
 
 static int echo(size_t n, size_t out_n, size_t in_n)
