@@ -3,6 +3,8 @@
 # The build: what kind of program comes out, and that it is the same in every directory.
 
 bats_require_minimum_version 1.5.0
+# Two builds of everything, on a machine that does other things as well.
+export BATS_TEST_TIMEOUT=1800
 
 setup()
 {

@@ -103,7 +103,7 @@ nothing_partial()
 @test "without a network the sentence says so, and the files to provide stand below" {
 	TAO_UPSTREAM=http://127.0.0.1:9/ run -1 deps/fetch
 	[[ "${lines[0]}" == "deps/fetch: cannot fetch bearssl_"*"could not be reached"*"TAO_DISTFILES=DIRECTORY." ]]
-	[ "${#lines[@]}" = 5 ]
+	[ "${#lines[@]}" = $(($(sed -e 's/#.*//' deps/pins | awk 'NF' | wc -l) + 1)) ]
 	for file in $(sed -e 's/#.*//' deps/pins | awk 'NF { print $4 }'); do
 		[[ "$output" == *"  sha256 $(sha256sum <"$files/$file" | cut -d' ' -f1)  $file"* ]]
 	done
