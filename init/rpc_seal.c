@@ -182,14 +182,14 @@ static void give_bundle(struct rpc_call *call, const struct bundle *bundle)
 
 void rpc_unseal(struct rpc_call *call)
 {
-	struct bundle bundle;
+	struct bundle bundle = { 0 };
 	if (open_bundle(call, BUNDLE_PLAIN, &bundle))
 		give_bundle(call, &bundle);
 }
 
 void rpc_rollback_unseal(struct rpc_call *call)
 {
-	struct bundle bundle;
+	struct bundle bundle = { 0 };
 	if (call->data.p == NULL) {
 		rpc_fail(call, "Data unspecified");
 		return;
