@@ -147,6 +147,33 @@ TEST(a_body_of_exactly_the_limit_is_taken)
 	tear_down();
 }
 
+TEST(memory_is_kept_for_the_next_wiped_and_given_back_at_rest)
+{
+	static uint8_t b[100000], body[90000];
+	struct stream_request r;
+	const uint8_t *used[2];
+	memset(body, 's', sizeof body);
+	size_t n = frame(b, sizeof b, "h", body, sizeof body);
+	stream_pool_give_back(&pool);
+	for (int i = 0; i < 2; i++) {
+		set_up();
+		CHECK_INT(sys_write(peer, b, n), (long)n);
+		CHECK_INT(stream_take(&stream, &pool, sizeof body, &r), STREAM_MORE);
+		CHECK_INT(stream_take(&stream, &pool, sizeof body, &r), STREAM_REQUEST);
+		used[i] = stream.in;
+		size_t size = stream.in_cap, left = 0;
+		stream_done(&stream, &pool);
+		CHECK(stream_pool_has_spares(&pool));
+		for (size_t k = 0; k < size; k++)
+			left += used[i][k] != 0;
+		CHECK_INT(left, 0);
+		tear_down();
+	}
+	CHECK(used[0] == used[1]);
+	stream_pool_give_back(&pool);
+	CHECK(!stream_pool_has_spares(&pool));
+}
+
 TEST(who_finds_the_pool_full_waits_and_loses_nothing)
 {
 	static uint8_t b[300000], body[200000];
