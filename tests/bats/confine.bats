@@ -122,7 +122,7 @@ logged() # LINE
 	run_host
 	cat "$work/log"
 	[ "$status" -eq 0 ]
-	logged done
+	logged "done"
 	logged "$work/open"
 	run ! grep -q "the secret" "$work/log"
 	run ! grep -qx in "$work/log"

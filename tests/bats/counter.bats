@@ -36,7 +36,7 @@ last() # WORD: the number behind the last whole line that begins with it
 	says "acknowledged 5"
 	kills=20
 	[ -z "${TAO_SOAK:-}" ] || kills=500
-	for i in $(seq 1 "$kills"); do
+	for _ in $(seq 1 "$kills"); do
 		eventually "pkill -KILL -P $host tao-root"
 		here=$(last acknowledged)
 		eventually "[ \$(last acknowledged) -gt $here ]"

@@ -282,7 +282,7 @@ admin_words()
 
 @test "retracted permissions fail from the next request on" {
 	local again=
-	for i in $(seq 300); do again+=", \"seal\", \"self\", \"x\""; done
+	for _ in $(seq 300); do again+=", \"seal\", \"self\", \"x\""; done
 	guard_manifest "\"s\": { \"exec\": [\"$tools/one\", \"seal\", \"self\", \"x\", \"await\", \"$work/go\"$again, \"wait\"] }"
 	executes one >"$work/rules"; policy
 	start_host
