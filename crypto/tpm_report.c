@@ -5,9 +5,8 @@
 
 void tpm_report_add(struct root_report *report, const char *text)
 {
-	size_t n = strlen(report->text), more = strlen(text);
-	if (more > sizeof report->text - 1 - n)
-		more = sizeof report->text - 1 - n;
+	size_t n = strnlen(report->text, sizeof report->text - 1);
+	size_t more = strnlen(text, sizeof report->text - 1 - n);
 	memcpy(report->text + n, text, more);
 	report->text[n + more] = '\0';
 }

@@ -206,7 +206,7 @@ void counter_reply(struct env *env)
 	struct counter_desk *desk = env->counters;
 	/* Bounded: the others wait for us. */
 	for (int i = 0; i < ROOT_BATCH && desk->serving && worker_of(env)->fd >= 0; i++) {
-		struct root_answer answer;
+		struct root_answer answer = { 0 };
 		ssize_t n = sys_recv(worker_of(env)->fd, &answer, sizeof answer, NULL, 0, NULL);
 		if (n != (ssize_t)sizeof answer)
 			break; /* nothing now, or its end, which is counted elsewhere */

@@ -184,7 +184,7 @@ static void judge(struct env *env, struct span text)
 
 void policy_answered(struct env *env)
 {
-	struct policy_read answer;
+	struct policy_read answer = { 0 };
 	struct stat st;
 	int fd = -1, n_fds = 0;
 	ssize_t n = sys_recv(env->workers[WORKER_POLICY].fd, &answer, sizeof answer, &fd, 1, &n_fds);

@@ -50,7 +50,7 @@ int record_open(struct env *env)
 
 static struct digest digest_of_name(struct env *env, uint16_t u)
 {
-	struct digest digest;
+	struct digest digest = { { 0 } };
 	struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 	launch_subprin(env, u, &w);
 	sha256_of(sha256_bearssl(), wr_span(&w), digest.b);
@@ -159,7 +159,7 @@ void record_reply(struct env *env)
 {
 	struct record_desk *desk = env->records;
 	for (int i = 0; i < RECORDS_SENT_MAX && worker_of(env)->fd >= 0; i++) {
-		struct record_answer answer;
+		struct record_answer answer = { 0 };
 		ssize_t n = sys_recv(worker_of(env)->fd, &answer, sizeof answer, NULL, 0, NULL);
 		if (n != (ssize_t)sizeof answer)
 			break; /* nothing now, or its end, which is counted elsewhere */
