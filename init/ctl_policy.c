@@ -95,6 +95,18 @@ static bool add_term(const char *text, struct wr *out)
 	return w.err == ERR_NONE && out->err == ERR_NONE;
 }
 
+static void print_text(const char *text, bool json)
+{
+	cJSON *string = json ? cJSON_CreateString(text) : NULL;
+	char *quoted = string != NULL ? cJSON_PrintUnformatted(string) : NULL;
+	if (quoted != NULL)
+		printf("{\"explanation\":%s}\n", quoted);
+	else
+		fputs(text, stdout);
+	free(quoted);
+	cJSON_Delete(string);
+}
+
 int ctl_explain(const struct ctl *ctl, int argc, char **argv)
 {
 	struct ctl_answer answer;
@@ -114,7 +126,7 @@ int ctl_explain(const struct ctl *ctl, int argc, char **argv)
 					       .terms = wr_span(&terms) };
 	int r = ctl_ask(ctl, &question, &answer);
 	if (r == CTL_OK && answer.text != NULL)
-		fputs(answer.text, stdout);
+		print_text(answer.text, ctl->json);
 	ctl_free(&answer);
 	return r;
 }

@@ -150,6 +150,7 @@ static bool open_bundle(struct rpc_call *call, enum bundle_kind kind, struct bun
 	struct env *env = call->env;
 	struct seal_party caller;
 	struct why why = { .rule = "" };
+	*bundle = (struct bundle){ .kind = kind };
 	int r = core_decrypt(env->core, span_str(BUNDLE_CONTEXT), call->data, &call->out);
 	if (r == 0)
 		r = bundle_read(wr_span(&call->out), bundle);

@@ -222,9 +222,9 @@ args=', "measure": { "args": true }'
 }
 
 @test "policies that are not there" {
-	boot one seal bogus x seal rule:x x secret bogus secret rule:x init c 1 pseal c bogus x
+	boot one seal bogus x seal rule: x secret bogus secret rule:x init c 1 pseal c bogus x
 	grep -qx "one seal refused: policy not supported for Seal: bogus" <<<"$said"
-	grep -qx "one seal refused: policy not supported for Seal: rule:x" <<<"$said"
+	grep -qx "one seal refused: policy not supported for Seal: rule:" <<<"$said"
 	grep -qx "one secret refused: policy not supported for GetSharedSecret: bogus" <<<"$said"
 	grep -qx "one secret refused: policy not supported for GetSharedSecret: rule:x" <<<"$said"
 	grep -qx "one pseal refused: policy not supported for Seal: bogus" <<<"$said"

@@ -43,6 +43,8 @@ text add crypto/tao.h 'int tao_set(struct tao *tao, int (*hook)(void));'
 rows add crypto/root.def 'ROOT(nothing)'
 rows add policy/guard.def 'GUARD(allow)'
 rows cp policy/guard_allow.c policy/guard_other.c
+rows sed -i '/^VERB(Stop/d' init/boundary.def
+rows sed -i 's/^RPC(TAO, "Seal", Seal/RPC(TAO, "Seal", Unseal/' init/rpc.def
 stack add crypto/gcm.c 'void take(char *); void deep(void); void deep(void) { char c[9000]; take(c); }'
 stack add init/launch.c 'void take(char *); void any(unsigned n); void any(unsigned n) { take(__builtin_alloca(n)); }'
 link sed -i '/^RPC(TAO, "GetTaoName"/s/rpc_get_tao_name/rpc_of_nobody/' init/rpc.def
