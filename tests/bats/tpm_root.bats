@@ -375,7 +375,7 @@ pcr15()
 		assert_line --partial "its quote is not good: bad-signature"
 	done
 	openssl ec -pubin -inform der -in "$dir/ak.der" -out "$dir/ak.pem" 2>/dev/null
-	sed -n 's/.*"15", "\([0-9a-f]*\)".*/\1/p' <<<"$name" | xxd -r -p >"$dir/pcrs"
+	sed -n 's/.*"15", "\([0-9a-f]*\)".*/\1/p' <<<"$name" | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$dir/pcrs"
 	tpm2_checkquote -Q -u "$dir/ak.pem" -m "$dir/attest" -s "$dir/signature" -g sha256 -q "$(cat "$dir/extra")" \
 		-f "$dir/pcrs" -l sha256:15
 }
