@@ -309,9 +309,17 @@ static bool name_peer(struct env *env, const struct admin_peer *peer, struct spa
 	return good;
 }
 
-static enum verdict built_in(const struct admin_peer *peer, const struct row *row, bool ruled, struct why *why)
+/* Root in a privileged service could take whatever it is refused; where no policy speaks of people, the shell of a
+ * machine's console or login is such a service. */
+static bool as_root(const struct env *env, const struct admin_peer *peer, bool ruled)
 {
-	bool owner = peer->known && peer->owner && peer->unit < 0;
+	return peer->unit < 0 || (!ruled && peer->uid == 0 && env->manifest.services[peer->unit].privileged);
+}
+
+static enum verdict built_in(const struct env *env, const struct admin_peer *peer, const struct row *row,
+			     bool ruled, struct why *why)
+{
+	bool owner = peer->known && peer->owner && as_root(env, peer, ruled);
 	bool group = peer->known && peer->in_group && peer->unit < 0;
 	enum verdict verdict =
 		(row->kind == KIND_OWNER && owner) || (row->kind == KIND_GROUP && (owner || group)) ? ALLOW : DENY;
@@ -346,7 +354,7 @@ enum verdict boundary_may_admin(struct env *env, const struct admin_peer *peer, 
 	else if (ruled)
 		verdict = decide(env, &ask, why);
 	if (verdict == DENY && why->by == WHY_NOTHING)
-		verdict = built_in(peer, row, ruled, why);
+		verdict = built_in(env, peer, row, ruled, why);
 	return record(env, &caller, verb, &ask, verdict, why);
 }
 

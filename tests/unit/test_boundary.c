@@ -345,6 +345,10 @@ TEST(what_is_built_in_for_admin_clients)
 			CHECK_INT(admin(&nobody, (enum verb)v, "s"), DENY);
 			CHECK_INT(admin(&unknown, (enum verb)v, NULL), DENY);
 			CHECK_INT(admin(&inside, (enum verb)v, NULL), DENY);
+			/* Root in a privileged service is root, unless a policy speaks of people. */
+			env.manifest.services[0].privileged = true;
+			CHECK_INT(admin(&inside, (enum verb)v, NULL), i == 3 ? DENY : ALLOW);
+			env.manifest.services[0].privileged = false;
 		}
 	}
 	/* Before the root is open the host has no name to ask about. */
