@@ -161,6 +161,18 @@ static inline uint8_t rd_u8(struct rd *r)
 	return s.n == 1 ? s.p[0] : 0;
 }
 
+/* A hexadecimal digit, in small letters: its value. */
+static inline uint8_t rd_hex_digit(struct rd *r)
+{
+	uint8_t c = rd_u8(r);
+	if (c >= '0' && c <= '9')
+		return (uint8_t)(c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (uint8_t)(c - 'a' + 10);
+	rd_fail(r, ERR_MALFORMED);
+	return 0;
+}
+
 static inline uint16_t rd_be16(struct rd *r)
 {
 	uint16_t hi = rd_u8(r);

@@ -65,22 +65,11 @@ static void expect(struct rd *r, const char *text)
 		rd_fail(r, ERR_MALFORMED);
 }
 
-static uint8_t hex_digit(struct rd *r)
-{
-	uint8_t c = rd_u8(r);
-	if (c >= '0' && c <= '9')
-		return (uint8_t)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (uint8_t)(c - 'a' + 10);
-	rd_fail(r, ERR_MALFORMED);
-	return 0;
-}
-
 static void read_hex(struct rd *r, uint8_t *dst, size_t n, const char *after)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint8_t high = hex_digit(r);
-		dst[i] = (uint8_t)(high << 4 | hex_digit(r));
+		uint8_t high = rd_hex_digit(r);
+		dst[i] = (uint8_t)(high << 4 | rd_hex_digit(r));
 	}
 	expect(r, after);
 }

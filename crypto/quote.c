@@ -32,17 +32,6 @@ static int read_index(struct rd *r)
 	return n;
 }
 
-static uint8_t read_nibble(struct rd *r)
-{
-	uint8_t c = rd_u8(r);
-	if (c >= '0' && c <= '9')
-		return (uint8_t)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (uint8_t)(c - 'a' + 10);
-	rd_fail(r, ERR_MALFORMED);
-	return 0;
-}
-
 /* Is there another? A comma stands before it. */
 static bool another(struct rd *r)
 {
@@ -56,8 +45,8 @@ static bool another(struct rd *r)
 static void read_value(struct rd *r, uint8_t value[static SHA256_SIZE])
 {
 	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		unsigned hi = read_nibble(r);
-		value[i] = (uint8_t)(hi << 4 | read_nibble(r));
+		unsigned hi = rd_hex_digit(r);
+		value[i] = (uint8_t)(hi << 4 | rd_hex_digit(r));
 	}
 }
 
