@@ -175,20 +175,22 @@ static int read_rules(struct datalog *d, struct span text, struct why *why)
 int datalog_load(struct datalog **made, struct span memory, struct span text,
 		 const struct datalog_options *options, struct why *why)
 {
-	struct room room = { (uint8_t *)(uintptr_t)memory.p, 0, memory.n };
+	/* First the part for queries, which no page of is touched before there is one. */
+	uint8_t *query = (uint8_t *)(uintptr_t)memory.p;
+	size_t query_room = options->query_room < memory.n ? options->query_room : memory.n;
+	struct room room = { query + query_room, 0, memory.n - query_room };
 	struct datalog *d = room_take(&room, sizeof *d);
 	size_t buckets = 64;
 	/* A fact is some twenty bytes of text at least, as policies are. */
 	while (buckets < text.n / 16)
 		buckets *= 2;
-	void *query = room_take(&room, options->query_room);
 	void *tables = room_take(&room, 3 * buckets * sizeof(void *));
-	if (d == NULL || query == NULL || tables == NULL) {
+	if (d == NULL || tables == NULL) {
 		why_say(why, "the policy does not fit into its memory", 0, text);
 		return ERR_TOO_LARGE;
 	}
 	d->options = *options;
-	d->query = (struct room){ query, 0, options->query_room };
+	d->query = (struct room){ query, 0, query_room };
 	d->mask = (uint32_t)buckets - 1;
 	d->terms = tables;
 	d->facts = (struct fact **)(d->terms + buckets);
