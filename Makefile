@@ -12,7 +12,8 @@ SBINDIR ?= $(PREFIX)/sbin
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
-MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
 # The day of VERSION: the date that images carry.
 SOURCE_DATE_EPOCH ?= 1795478400
 export SOURCE_DATE_EPOCH
@@ -151,7 +152,7 @@ packages:
 ## deps: the libraries, for the program and for the tests
 deps: $(DEPS)/musl/.done $(DEPS)/asan/.done
 
-## install: program, links, manuals, libraries with their headers, to $(DESTDIR)$(PREFIX)
+## install: program, links, manuals, completions, libraries with their headers, to $(DESTDIR)$(PREFIX)
 install: all $(O)/libtao.a
 	install -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 0755 $(O)/taoinit '$(DESTDIR)$(SBINDIR)/taoinit'
@@ -162,6 +163,10 @@ install: all $(O)/libtao.a
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig'
 	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(shell cat VERSION),' client/tao.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/tao.pc'
 	for name in $(LINKS); do ln -sf '$(SBINDIR)/taoinit' "$(DESTDIR)$(BINDIR)/$$name" || exit; done
+	docs/make-completions $(O) $(O)/completions
+	install -D -m 0644 -t '$(DESTDIR)$(DATADIR)/bash-completion/completions' $(O)/completions/bash/*
+	install -D -m 0644 -t '$(DESTDIR)$(DATADIR)/zsh/site-functions' $(O)/completions/zsh/*
+	install -D -m 0644 -t '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d' $(O)/completions/fish/*
 	for page in $(MAN); do \
 		install -D -m 0644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; done
 

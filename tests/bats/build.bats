@@ -92,13 +92,14 @@ copy_tree() # TO
 	run -1 "$make" -q all
 }
 
-@test "make install puts program, links, manuals and libraries under DESTDIR" {
+@test "make install puts program, links, manuals, completions and libraries under DESTDIR" {
 	run -0 "$make" -s install DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/usr O="$O"
 	cmp "$O/taoinit" "$BATS_TEST_TMPDIR/dest/usr/sbin/taoinit"
 	[ "$(readlink "$BATS_TEST_TMPDIR/dest/usr/bin/taoctl")" = /usr/sbin/taoinit ]
 	for page in docs/*.[1-8]; do
 		[ ! -e "$page" ] || [ -s "$BATS_TEST_TMPDIR/dest/usr/share/man/man${page##*.}/${page##*/}" ]
 	done
+	grep -q shutdown "$BATS_TEST_TMPDIR"/dest/usr/share/{bash-completion/completions/taoctl,zsh/site-functions/_taoctl,fish/vendor_completions.d/taoctl.fish}
 	# A program built against what was installed, as pkg-config says.
 	export PKG_CONFIG_PATH=$BATS_TEST_TMPDIR/dest/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$BATS_TEST_TMPDIR/dest
 	# shellcheck disable=SC2046 # flags
