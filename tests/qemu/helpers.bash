@@ -56,9 +56,10 @@ start_vm() # [QEMU-ARGUMENT…]
 	swtpm=$!
 	eventually "[ -S '$work/ctrl' ]"
 	[ -p "$work/input" ] || mkfifo "$work/input"
-	timeout 150 qemu-system-x86_64 -M q35 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 256 -smp 1 -nodefaults -no-user-config \
+	# no_timer_check: on a busy host an emulated timer comes late, which this kernel else takes for a broken one.
+	timeout 600 qemu-system-x86_64 -M q35 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 256 -smp 1 -nodefaults -no-user-config \
 		-display none -no-reboot -kernel "$KERNEL" -initrd "$work/image/initramfs.gz" \
-		-append "console=ttyS0 quiet panic=-1 ${append:-}" -serial stdio -monitor "unix:$work/monitor,server=on,wait=off" \
+		-append "console=ttyS0 quiet panic=-1 no_timer_check ${append:-}" -serial stdio -monitor "unix:$work/monitor,server=on,wait=off" \
 		-chardev "socket,id=c,path=$work/ctrl" -tpmdev emulator,id=t,chardev=c -device tpm-crb,tpmdev=t \
 		"$@" <>"$work/input" >"$work/console" 2>&1 3>&- &
 	qemu=$!
@@ -67,7 +68,7 @@ start_vm() # [QEMU-ARGUMENT…]
 eventually() # COMMAND
 {
 	local i
-	for i in $(seq 1 2400); do
+	for i in $(seq 1 12000); do
 		if eval "$1"; then return 0; fi
 		sleep 0.05
 	done

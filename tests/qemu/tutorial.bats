@@ -23,7 +23,7 @@ setup()
 		echo 'trap "kill \$machine 2>/dev/null || :" EXIT'
 		cat "$work/commands"
 	} >"$work/run"
-	run -0 timeout 600 bash -e "$work/run"
+	run -0 timeout 1200 bash -e "$work/run"
 	grep -q '^report: run 1, the page begins: <!doctype html>' <<<"$output"
 	grep -q 'as was to be expected: status 78' <<<"$output"
 	[ "$(grep -c 'says Report("' <<<"$output")" -eq 2 ]
