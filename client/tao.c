@@ -498,6 +498,8 @@ static ssize_t write_some(const struct tao_host *host, struct iovec *iov, int n_
 	struct msghdr message;
 	if (!host->is_socket)
 		return writev(host->write_fd, iov, n_iov);
+	if (n_iov == 1)
+		return send(host->write_fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
 	memset(&message, 0, sizeof message);
 	message.msg_iov = iov;
 	message.msg_iovlen = (unsigned char)n_iov; /* an int here, a size_t there: this suits both */

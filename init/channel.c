@@ -88,7 +88,7 @@ static bool decode(struct rpc_call *call, struct span body)
 	call->request.issuer = rpc_span_in(&call->issuer);
 	call->request.policy = rpc_span_in(&call->policy);
 	call->request.label = rpc_span_in(&call->label);
-	return pb_decode(&in, tao_RpcRequest_fields, &call->request);
+	return pb_decode_noinit(&in, tao_RpcRequest_fields, &call->request); /* zeros are its defaults */
 }
 
 static bool allowed(struct rpc_call *call)
@@ -153,8 +153,9 @@ static void answer(struct env *env, uint16_t u, const struct stream_request *req
 	}
 	stream_done(&unit->channel, &env->pool);
 	if (call.later || rpc_write_answer(&out, &call, header.op, header.seq) < 0 ||
-	    stream_send_parts(&unit->channel, &env->pool, out.parts, 3) < 0)
+	    stream_send_parts(&unit->channel, &env->pool, out.parts, out.n_parts) < 0)
 		channel_fail(env, u, "the answer could not be sent");
+	wipe(out.head, sizeof out.head);
 	clear(env, &call);
 }
 

@@ -338,7 +338,8 @@ static int make_names(struct env *env)
 	struct wr base = wr_to(env->base_name, sizeof env->base_name);
 	root_name_write(&env->identity, &host);
 	int r = host.err != ERR_NONE ? host.err : name_extend(wr_span(&host), guard, &base);
-	if (r < 0 || base.err != ERR_NONE)
+	env->base_head_n = name_head_size(wr_span(&base));
+	if (r < 0 || base.err != ERR_NONE || env->base_head_n == 0)
 		return ERR_INTERNAL;
 	env->host_name_n = host.n;
 	env->base_name_n = base.n;

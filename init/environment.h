@@ -68,7 +68,7 @@ struct launch_scratch {
 	char listen_fds[24], listen_pid[32], listen_names[SOCKETS_MAX * (SERVICE_NAME_MAX + 1) + 16];
 	char notify[128], watchdog[48], ready[32];
 	uint8_t name[LAUNCH_NAME_MAX];					 /* of the launch or end being worked on */
-	uint8_t program[LAUNCH_NAME_MAX], joined[LAUNCH_NAME_MAX];	 /* launch_name's own */
+	uint8_t program[LAUNCH_NAME_MAX];				 /* launch_name's own */
 	uint8_t asker[LAUNCH_NAME_MAX + 64], terms[2 * LAUNCH_NAME_MAX]; /* boundary.c's own */
 };
 
@@ -131,7 +131,7 @@ struct env {
 	char policy_problem[384]; /* why the last one was refused */
 	struct audit *audit;
 	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */
-	size_t base_name_n;
+	size_t base_name_n, base_head_n;	/* … of which so much stands before its SubPrin */
 
 	/* The machinery. */
 	struct loop loop;

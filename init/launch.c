@@ -57,23 +57,18 @@ void launch_subprin(const struct env *env, uint16_t u, struct wr *out)
 void launch_name(const struct env *env, uint16_t u, bool extended, struct wr *out)
 {
 	struct wr program = wr_to(env->scratch->program, LAUNCH_NAME_MAX);
-	struct wr joined = wr_to(env->scratch->joined, LAUNCH_NAME_MAX);
 	const struct unit *unit = &env->units[u];
 	write_program(env, u, &program);
 	if (program.err != ERR_NONE) {
 		out->err = program.err;
 		return;
 	}
-	struct span below = wr_span(&program);
-	if (extended && unit->extension != NULL) {
-		if (name_join(below, span_of(unit->extension, unit->extension_n), &joined) < 0) {
-			out->err = ERR_NO_SPACE;
-			return;
-		}
-		below = wr_span(&joined);
-	}
-	if (name_extend(span_of(env->base_name, env->base_name_n), below, out) < 0 && out->err == ERR_NONE)
-		out->err = ERR_NO_SPACE;
+	/* All three were checked when they were made, and this is a part of every request. */
+	struct span head = span_of(env->base_name, env->base_head_n);
+	const struct span subprins[NAME_PUT_MAX] = { span_of(env->base_name + head.n, env->base_name_n - head.n),
+						     wr_span(&program),
+						     span_of(unit->extension, unit->extension_n) };
+	name_put(out, head, subprins, extended && unit->extension != NULL ? 3 : 2);
 }
 
 /* ---- asking for measurements ---- */

@@ -31,7 +31,7 @@ const struct rpc_method *rpc_find(enum rpc_service service, const char *op, char
 bool rpc_read_header(struct span header, tao_RpcRequestHeader *out)
 {
 	pb_istream_t in = pb_istream_from_buffer(header.p, header.n);
-	return pb_decode(&in, tao_RpcRequestHeader_fields, out);
+	return pb_decode_noinit(&in, tao_RpcRequestHeader_fields, out);
 }
 
 static void put_length(struct wr *out, size_t at, size_t n)
@@ -76,15 +76,17 @@ size_t rpc_write(struct wr *out, const char *op, uint64_t seq, const char *error
 int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, const char *op, uint64_t seq)
 {
 	struct wr head = wr_to(answer->head, sizeof answer->head), tail = wr_to(answer->tail, sizeof answer->tail);
-	tao_RpcResponseHeader header = tao_RpcResponseHeader_init_zero;
+	tao_RpcResponseHeader header = { .seq = seq };
 	bool failed = call->error[0] != '\0', data = !failed && call->has_out_data;
-	snprintf(header.op, sizeof header.op, "%s", op);
-	header.seq = seq;
+	_Static_assert(sizeof header.error > sizeof call->error, "an error fits");
+	strcpy(header.op, op);
 	header.has_error = failed;
-	snprintf(header.error, sizeof header.error, "%s", call->error);
+	if (failed)
+		strcpy(header.error, call->error);
 	write_message(&head, tao_RpcResponseHeader_fields, &header);
 	pb_ostream_t stream = pb_ostream_from_buffer(tail.p, tail.cap);
-	if (!failed && !pb_encode(&stream, tao_RpcResponse_fields, &call->response))
+	bool more = call->response.has_policy || call->response.has_counter;
+	if (!failed && more && !pb_encode(&stream, tao_RpcResponse_fields, &call->response))
 		return ERR_NO_SPACE;
 	/* The body: data, of which the tag and the length are written here, is its first field. */
 	size_t at = head.n;
@@ -93,10 +95,16 @@ int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, con
 		wr_u8(&head, tao_RpcResponse_data_tag << 3 | PB_WT_STRING);
 		wr_varint(&head, call->out_data.n);
 	}
+	struct span parts[2] = { span_of(call->out_data.p, data ? call->out_data.n : 0),
+				 span_of(tail.p, stream.bytes_written) };
+	put_length(&head, at, head.n - at - 4 + parts[0].n + parts[1].n);
+	answer->n_parts = 1;
+	for (int i = 0; i < 2; i++)
+		if (answer->n_parts == 1 && parts[i].n <= head.cap - head.n)
+			wr_span_bytes(&head, parts[i]);
+		else
+			answer->parts[answer->n_parts++] = parts[i];
 	answer->parts[0] = wr_span(&head);
-	answer->parts[1] = span_of(call->out_data.p, data ? call->out_data.n : 0);
-	answer->parts[2] = span_of(tail.p, stream.bytes_written);
-	put_length(&head, at, head.n - at - 4 + answer->parts[1].n + answer->parts[2].n);
 	return head.err;
 }
 

@@ -67,10 +67,12 @@ bool rpc_read_header(struct span header, tao_RpcRequestHeader *out);
 size_t rpc_write(struct wr *out, const char *op, uint64_t seq, const char *error, const pb_msgdesc_t *fields,
 		 const void *body);
 
-/* An answer to a hosted program, in pieces: the data stays where it is. */
+/* An answer to a hosted program, in pieces: little data is copied into the first, which is to be wiped when it has been
+ * sent; other data stays where it is. */
 struct rpc_answer {
-	uint8_t head[640], tail[320];
+	uint8_t head[1024], tail[320];
 	struct span parts[3];
+	unsigned n_parts;
 };
 int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, const char *op, uint64_t seq);
 

@@ -52,6 +52,8 @@ int sys_write_file(const char *path, const char *text);
 
 /* Messages with descriptors (SCM_RIGHTS). recv closes fds that do not fit into cap. Neither blocks. */
 ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds);
+/* The fastest way, of a stream's bytes; descriptors that come with them are dropped. */
+ssize_t sys_recv_bytes(int fd, void *p, size_t cap);
 ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
 /* Several pieces as one, without descriptors. */
 #define SYS_PARTS_MAX 4

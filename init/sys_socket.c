@@ -65,10 +65,26 @@ ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds)
 	return transmit_fds(fd, bytes, fds, n_fds, MSG_DONTWAIT);
 }
 
+ssize_t sys_recv_bytes(int fd, void *p, size_t cap)
+{
+	ssize_t r;
+	do
+		r = recv(fd, p, cap, MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
 ssize_t sys_send_parts(int fd, const struct span *parts, unsigned n)
 {
 	struct iovec iov[SYS_PARTS_MAX];
 	struct msghdr m = { .msg_iov = iov };
+	ssize_t r;
+	if (n == 1) {
+		do
+			r = send(fd, parts[0].p, parts[0].n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		while (r < 0 && errno == EINTR);
+		return r < 0 ? -errno : r;
+	}
 	if (n > SYS_PARTS_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < n; i++, m.msg_iovlen++)

@@ -84,6 +84,11 @@ int name_check(struct span binary, enum name_class what);
 int name_extend(struct span prin, struct span subprin, struct wr *out);
 /* The concatenation of two binary SubPrins. */
 int name_join(struct span a, struct span b, struct wr *out);
+/* The same, one SubPrin after another, of what is known to be well-formed: nothing is checked again. head is what stands
+ * before the SubPrin of a Prin, name_head_size() bytes of it (0 if it is malformed). */
+#define NAME_PUT_MAX 3
+size_t name_head_size(struct span prin);
+void name_put(struct wr *out, struct span head, const struct span *subprins, unsigned n);
 /* Is child equal to parent or a subprincipal of it? Both binary Prins; malformed is false. */
 bool name_is_subprin(struct span child, struct span parent);
 

@@ -118,6 +118,30 @@ int name_join(struct span first, struct span second, struct wr *out)
 	return r != ERR_NONE ? r : put_together(&a, &b, out);
 }
 
+size_t name_head_size(struct span prin)
+{
+	struct parts parts;
+	return split_prin(prin, &parts) == ERR_NONE ? parts.head.n : 0;
+}
+
+void name_put(struct wr *out, struct span head, const struct span *subprins, unsigned n)
+{
+	struct rd r[NAME_PUT_MAX];
+	uint64_t count = 0;
+	if (n > NAME_PUT_MAX)
+		out->err = ERR_INTERNAL;
+	for (unsigned i = 0; i < n && i < NAME_PUT_MAX; i++) {
+		r[i] = rd_from(subprins[i]);
+		rd_varint(&r[i]);
+		count += rd_varint(&r[i]);
+	}
+	wr_span_bytes(out, head);
+	wr_varint(out, NODE_SUBPRIN);
+	wr_varint(out, count);
+	for (unsigned i = 0; i < n && i < NAME_PUT_MAX; i++)
+		wr_bytes(out, r[i].p, r[i].n);
+}
+
 bool name_is_subprin(struct span child, struct span parent)
 {
 	struct parts c, p;
