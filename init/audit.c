@@ -55,7 +55,7 @@ struct audit {
 
 int audit_open(struct env *env)
 {
-	struct audit *audit = sys_map(sizeof *audit);
+	struct audit *audit = sys_map_own(sizeof *audit);
 	if (audit == NULL)
 		return -ENOMEM;
 	env->audit = audit;

@@ -223,16 +223,14 @@ static int make_directory(struct env *env, uint16_t u)
 	char path[384];
 	if (env->cgroup_base[0] == '\0' || path_of(env, u, "", path, sizeof path) < 0)
 		return -1;
-	int fd = sys_open(path, O_PATH | O_DIRECTORY, 0);
-	if (fd >= 0)
-		return fd;
 	int r = sys_mkdir(path, 0755);
 	if (r < 0 && r != -EEXIST) {
 		log_warning("%s: no cgroup of its own (%s): it cannot be stopped whole",
 			    env->manifest.services[u].name, strerror(-r));
 		return -1;
 	}
-	fd = sys_open(path, O_PATH | O_DIRECTORY, 0);
+	int fd = sys_open(path, O_PATH | O_DIRECTORY, 0);
+	env->units[u].has_cgroup = fd >= 0;
 	return fd < 0 ? -1 : fd;
 }
 
@@ -248,12 +246,19 @@ int cgroup_make(struct env *env, uint16_t u, int *directory, unsigned *held)
 	return r;
 }
 
-void cgroup_remove(struct env *env, uint16_t u)
+static bool remove_directory(struct env *env, uint16_t u)
 {
 	char path[384];
+	struct unit *unit = &env->units[u];
+	if (unit->has_cgroup && path_of(env, u, "", path, sizeof path) == 0 && sys_rmdir(path) == 0)
+		unit->has_cgroup = false;
+	return !unit->has_cgroup;
+}
+
+void cgroup_remove(struct env *env, uint16_t u)
+{
 	cgroup_unwatch(env, u);
-	if (env->cgroup_base[0] != '\0' && path_of(env, u, "", path, sizeof path) == 0)
-		sys_rmdir(path);
+	remove_directory(env, u);
 }
 
 static bool populated(const char *events)
@@ -265,7 +270,9 @@ static bool populated(const char *events)
 bool cgroup_is_empty(struct env *env, uint16_t u)
 {
 	char path[384], text[128];
-	if (path_of(env, u, "/cgroup.events", path, sizeof path) < 0)
+	/* Only an empty one can be removed; what will not be started again needs no other question. */
+	if (!env->units[u].has_cgroup || (!env->units[u].wanted && !env->units[u].again && remove_directory(env, u)) ||
+	    path_of(env, u, "/cgroup.events", path, sizeof path) < 0)
 		return true;
 	return sys_read_file(path, text, sizeof text) < 0 || !populated(text);
 }

@@ -20,6 +20,7 @@
 #include "rescue.h"
 #include "root_worker.h"
 #include "sys.h"
+#include "sys_child.h"
 
 #define EXIT_OURS 255
 /* A root that cannot be opened because its worker died: so often is it tried. */
@@ -122,6 +123,9 @@ static int make_units(struct env *env)
 	env->scratch = sys_map(sizeof *env->scratch); /* a child's environment stands in it */
 	env->answer = array(1, env->answer_cap);
 	env->data = array(1, env->data_cap);
+	if (env->scratch != NULL)
+		sys_keep_from_children(env->scratch->name,
+				       sizeof *env->scratch - offsetof(struct launch_scratch, name));
 	if (!env->units || !env->programs || !env->files || !env->successors || !env->successor_at ||
 	    !env->sockets || !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen ||
 	    !env->pids || !env->clients || !env->scratch || !env->answer || !env->data)
@@ -224,6 +228,7 @@ int environment_open(struct env *env)
 	env->own_gid = sys_getgid();
 	env->can_setuid = sys_can_setuid();
 	sys_undumpable();
+	sys_learn_oom_score();
 	int status = read_manifest(env);
 	if (status != 0)
 		return status;

@@ -67,7 +67,8 @@ struct launch_scratch {
 	int sockets[SOCKETS_MAX];
 	char listen_fds[24], listen_pid[32], listen_names[SOCKETS_MAX * (SERVICE_NAME_MAX + 1) + 16];
 	char notify[128], watchdog[48], ready[32];
-	uint8_t name[LAUNCH_NAME_MAX];					 /* of the launch or end being worked on */
+	/* From here on no child has it: a fork would have each page copied that is written next. */
+	_Alignas(4096) uint8_t name[LAUNCH_NAME_MAX];			 /* of the launch or end being worked on */
 	uint8_t program[LAUNCH_NAME_MAX];				 /* launch_name's own */
 	uint8_t asker[LAUNCH_NAME_MAX + 64], terms[2 * LAUNCH_NAME_MAX]; /* boundary.c's own */
 };
@@ -212,7 +213,7 @@ void launch_pump(struct env *env);	      /* sends what the worker has room for *
 void launch_reply(struct env *env);	      /* reads the worker's answers */
 void launch_worker_lost(struct env *env);     /* asks everything again */
 int launch_start(struct env *env, uint16_t u,
-		 const struct measured *measured); /* policy → channel → start → notify */
+		 const struct measured *measured); /* of what was admitted: channel → start → notify */
 /* The record worker has answered for what record_hold() was given; m stays the caller's. */
 void launch_recorded(struct env *env, uint16_t u, const struct measured *m, int error, const char *text);
 void launch_exec_event(struct env *env, uint16_t u);

@@ -25,6 +25,7 @@ struct measured {
 	bool by_path; /* the program has an interpreter and stands in files: run by its (covered) path */
 	struct digest program;
 	struct digest files_digest;
+	uint64_t admitted; /* under which policy (policy_changes) it may run */
 };
 
 /* What else a start needs: made by init/launch.c. */

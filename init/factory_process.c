@@ -46,8 +46,8 @@ static void must(const struct child *c, const char *step, int r)
 
 static int high(const struct child *c, int fd)
 {
-	if (fd < 0)
-		return -1;
+	if (fd < 0 || fd >= SYS_FD_HIGH)
+		return fd;
 	int copy = sys_dup_high(fd);
 	must(c, "duplicating descriptors", copy);
 	return copy;

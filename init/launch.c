@@ -145,7 +145,7 @@ static void refuse(struct env *env, uint16_t u)
 	unit_event(env, u, ON_REFUSED);
 }
 
-static int admit(struct env *env, uint16_t u, const struct measured *m);
+static int admit(struct env *env, uint16_t u, struct measured *m);
 
 /* What became of launch_start(). */
 static void started(struct env *env, uint16_t u, int r)
@@ -168,7 +168,10 @@ void launch_recorded(struct env *env, uint16_t u, const struct measured *m, int 
 		unit_event(env, u, ON_EXEC_FAILED);
 		return;
 	}
-	started(env, u, launch_start(env, u, m));
+	/* Another policy may have come into force meanwhile. */
+	struct measured again = *m;
+	int r = m->admitted == env->policy_changes ? 0 : admit(env, u, &again);
+	started(env, u, r < 0 ? r : launch_start(env, u, m));
 }
 
 /* True if the descriptors are kept. */
@@ -200,7 +203,7 @@ static bool measured(struct env *env, uint16_t u, const struct measure_reply *re
 		unit_event(env, u, ON_REFUSED);
 		return false;
 	}
-	/* What the policy refuses is not measured either; and it may have changed when the record is made. */
+	/* What the policy refuses is not measured into the root either. */
 	int r = admit(env, u, &m);
 	if (r == 0 && record_wanted(env, u)) {
 		record_hold(env, u, &m);
@@ -308,7 +311,7 @@ static void printable(const struct env *env, uint16_t u, char *text, size_t cap)
 }
 
 /* Name and policy: 0, or with the reason said -EBADMSG (not what the manifest pins) or -EACCES. */
-static int admit(struct env *env, uint16_t u, const struct measured *m)
+static int admit(struct env *env, uint16_t u, struct measured *m)
 {
 	const struct service *s = service_of(env, u);
 	struct unit *unit = &env->units[u];
@@ -337,6 +340,7 @@ static int admit(struct env *env, uint16_t u, const struct measured *m)
 		unit_say(unit, "the policy refuses to run it (%s)", why.rule);
 		return -EACCES;
 	}
+	m->admitted = env->policy_changes;
 	return 0;
 }
 
@@ -406,10 +410,7 @@ int launch_start(struct env *env, uint16_t u, const struct measured *m)
 	const struct service *s = service_of(env, u);
 	struct unit *unit = &env->units[u];
 	int host_end = -1, child_end = -1;
-	int r = admit(env, u, m);
-	if (r < 0)
-		return r;
-	r = s->factory->chan->open(&host_end, &child_end);
+	int r = s->factory->chan->open(&host_end, &child_end);
 	if (r < 0) {
 		unit_say(unit, "cannot make its channel: %s", strerror(-r));
 		return r;

@@ -111,8 +111,7 @@ int sys_pipe(int fds[2])
 
 int sys_nonblock(int fd)
 {
-	int flags = fcntl(fd, F_GETFL);
-	return flags < 0 ? -errno : result(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+	return result(fcntl(fd, F_SETFL, O_NONBLOCK));
 }
 
 int sys_fd_valid(int fd)
@@ -127,7 +126,7 @@ int sys_dup2(int from, int to)
 
 int sys_dup_high(int fd)
 {
-	return result((int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 40)); /* as in sys_open */
+	return result((int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, SYS_FD_HIGH)); /* as in sys_open */
 }
 
 int sys_mkdir(const char *path, mode_t mode)
@@ -299,11 +298,16 @@ void *sys_map(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+void sys_keep_from_children(void *p, size_t n)
+{
+	madvise(p, n, MADV_DONTFORK);
+}
+
 void *sys_map_own(size_t n)
 {
 	void *p = sys_map(n);
 	if (p != NULL)
-		madvise(p, n, MADV_DONTFORK);
+		sys_keep_from_children(p, n);
 	return p;
 }
 

@@ -34,7 +34,8 @@ int sys_nonblock(int fd);
 bool sys_writable(int fd); /* would take at least PIPE_BUF bytes now */
 int sys_fd_valid(int fd);  /* 1 or 0 */
 int sys_dup2(int from, int to);
-int sys_dup_high(int fd); /* a copy at 40 or above, where no child wants its own, close-on-exec */
+#define SYS_FD_HIGH 40
+int sys_dup_high(int fd); /* a copy at SYS_FD_HIGH or above, where no child wants its own, close-on-exec */
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_unlink(const char *path);
@@ -120,6 +121,7 @@ int sys_group_find(const char *name, gid_t *gid);
 void *sys_map(size_t n); /* anonymous, private, lazily filled; NULL on failure */
 /* The same, for what no child needs: it does not get it, and forking does not have to copy its tables. */
 void *sys_map_own(size_t n);
+void sys_keep_from_children(void *p, size_t n); /* whole pages: the same of a part of a mapping */
 /* Our own code and constants: what is needed is read in again. For those who have come to rest. */
 void sys_forget_code(void);
 void *sys_map_shared(size_t n); /* the same memory in children */

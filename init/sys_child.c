@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys.h"
 #include "sys_child.h"
 
 #define KERNEL_SIGNALS 64
@@ -160,16 +161,20 @@ int sys_landlock_enter(int rules)
 	return result(syscall(SYS_landlock_restrict_self, rules, 0));
 }
 
+static bool oom_protected = true;
+
+void sys_learn_oom_score(void)
+{
+	char text[16];
+	oom_protected = sys_read_file("/proc/self/oom_score_adj", text, sizeof text) < 0 || text[0] == '-';
+}
+
 void sys_reset_oom_score(void)
 {
-	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
-	char sign = 0;
-	if (fd < 0)
-		return;
-	/* Only what protects PID 1 goes; what a container's runtime has set for all of it stays. */
-	if (read(fd, &sign, 1) == 1 && sign == '-' && pwrite(fd, "0", 1, 0) != 1)
-		sign = 0; /* it stays protected: no reason not to run it */
-	close(fd);
+	/* Only what protects PID 1 goes; what a container's runtime has set for all of it stays. If it cannot go, that
+	 * is no reason not to run the program. */
+	if (oom_protected)
+		sys_write_file("/proc/self/oom_score_adj", "0");
 }
 
 int sys_exec_fd(int fd, char *const *argv, char *const *env)

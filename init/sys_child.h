@@ -32,6 +32,7 @@ int sys_close_on_exec_from(int first);
 int sys_landlock_rules(void);
 int sys_landlock_enter(int rules);
 /* Takes back a protection from the OOM killer that was PID 1's own. */
+void sys_learn_oom_score(void); /* in PID 1, which asks once for all children */
 void sys_reset_oom_score(void);
 int sys_exec_fd(int fd, char *const *argv, char *const *env);
 int sys_exec_path(const char *path, char *const *argv, char *const *env);

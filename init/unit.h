@@ -53,6 +53,7 @@ struct unit {
 	bool asking, asked;	/* its question is in the ring, with the measure worker */
 	bool waiting_memory;	/* its channel waits for room in the pool */
 	bool waiting_counter;	/* … for a counter, and keeps the request in its buffer */
+	bool has_cgroup;	/* its directory is there */
 	bool refused;		/* the policy did not let it run, or stopped it */
 	uint32_t allowed;	/* bit by enum verb: questions without arguments that are allowed … */
 	uint64_t allowed_under; /* … under this policy */

@@ -5,7 +5,8 @@
  *
  *	bench spawn N PROGRAM          bare vfork+exec+wait, a cycle: p50 and p99, µs
  *	bench echo N BYTES_OUT BYTES_IN    bare echo between two processes over a socketpair: p50 and p99, µs
- *	bench up N PROGRAM             bare: start N programs, until each has written its byte; then stop them, ms
+ *	bench up N PROGRAM [CGROUP]    bare: start N programs, until each has written its byte; then stop them, ms;
+ *		each in a cgroup of its own below CGROUP, as taoinit's services are where it can
  *	bench taoinit-up N TAOINIT MANIFEST    the same by taoinit: up ms, stop ms, PSS KiB of it and its workers
  *	bench taoinit-restart N TAOINIT MANIFEST   restart cycles of its one service: p50 and p99, µs
  *	bench respawn N PROGRAM        bare: start, wait, start again; timed as the restarts are: p50 and p99, µs
@@ -13,6 +14,7 @@
  * bench client N (times GetTaoName), bench exit.
  */
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -20,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,23 +106,53 @@ static void wait_bytes(int fd, size_t n)
 	}
 }
 
-static int up(size_t n, char *program)
+/* vfork() into a cgroup, which is made. The call stands here and not in a function: the child uses our stack. */
+static pid_t start_in(const char *cgroup, char *const argv[], int out)
 {
-	char *argv[] = { program, (char *)"ready", NULL };
+	struct clone_args args = { .flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+	pid_t pid;
+	int fd = mkdir(cgroup, 0755) < 0 ? -1 : open(cgroup, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		die(cgroup);
+	args.cgroup = (uint64_t)fd;
+	/* The return address of syscall() would be overwritten by the child's calls. */
+	__asm__ volatile("syscall" : "=a"(pid) : "0"(SYS_clone3), "D"(&args), "S"(sizeof args) : "rcx", "r11", "memory");
+	if (pid == 0) {
+		dup2(out, 1);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0)
+		die("clone3");
+	close(fd);
+	return pid;
+}
+
+static int up(size_t n, char *program, const char *cgroup)
+{
+	char *argv[] = { program, (char *)"ready", NULL }, path[256];
 	pid_t *pids = calloc(n, sizeof *pids);
 	int fds[2];
 	if (pids == NULL || pipe(fds) < 0)
 		die("pipe");
 	int64_t t = now();
 	for (size_t i = 0; i < n; i++)
-		pids[i] = start(argv, fds[1]);
+		if (cgroup == NULL) {
+			pids[i] = start(argv, fds[1]);
+		} else {
+			snprintf(path, sizeof path, "%s/%zu", cgroup, i);
+			pids[i] = start_in(path, argv, fds[1]);
+		}
 	wait_bytes(fds[0], n);
 	int64_t t_up = now() - t;
 	t = now();
 	for (size_t i = 0; i < n; i++)
 		kill(pids[i], SIGTERM);
 	for (size_t i = 0; i < n; i++)
-		waitpid(pids[i], NULL, 0);
+		if (waitpid(pids[i], NULL, 0) > 0 && cgroup != NULL) {
+			snprintf(path, sizeof path, "%s/%zu", cgroup, i);
+			rmdir(path);
+		}
 	printf("%.2f %.2f\n", (double)t_up / 1e6, (double)(now() - t) / 1e6);
 	return 0;
 }
@@ -275,8 +309,8 @@ int main(int argc, char **argv)
 		return respawn(n, argv[3]);
 	if (strcmp(what, "echo") == 0 && argc == 5)
 		return echo(n, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-	if (strcmp(what, "up") == 0 && argc == 4)
-		return up(n, argv[3]);
+	if (strcmp(what, "up") == 0 && (argc == 4 || argc == 5))
+		return up(n, argv[3], argv[4]);
 	if (strcmp(what, "taoinit-up") == 0 && argc == 5)
 		return taoinit_up(n, argv[3], argv[4]);
 	if (strcmp(what, "taoinit-restart") == 0 && argc == 5)

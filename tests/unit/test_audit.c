@@ -25,7 +25,7 @@ static struct {
 
 static void *map;
 
-void *sys_map(size_t n)
+void *sys_map_own(size_t n)
 {
 	return map = calloc(1, n);
 }
