@@ -319,7 +319,7 @@ static void come_to_rest(struct env *env)
 	if (busy)
 		loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
 	else
-		sys_forget_code();
+		env->loop.rest = true;
 }
 
 void environment_boot(struct env *env)

@@ -138,6 +138,10 @@ int loop_wait(struct loop *loop, struct loop_event events[static LOOP_EVENTS_MAX
 {
 	struct epoll_event raw[LOOP_EVENTS_MAX];
 	arm(loop);
+	if (block && loop->rest) {
+		loop->rest = false;
+		sys_rest(loop->ep);
+	}
 	int n = sys_epoll_wait(loop->ep, raw, LOOP_EVENTS_MAX, block);
 	int kept = 0;
 	for (int i = 0; i < n; i++) {

@@ -22,6 +22,7 @@ struct loop_event {
 /* Timers are numbers below n_timers: a binary heap of those that are set. */
 struct loop {
 	int ep, timer_fd;
+	bool rest;     /* the next wait may be a long one (sys_rest) */
 	int64_t armed; /* what the timerfd is set to; 0: disarmed */
 	uint32_t n_timers, heap_n;
 	int64_t *when;	/* by timer */

@@ -115,7 +115,7 @@ int measure_worker(int socket)
 			image_trim(&state);
 		/* At rest a worker holds little of its code; the first quiet moment after work tells. */
 		if (sys_wait_readable(socket, QUIET_MS) == 0)
-			sys_forget_code();
+			sys_rest(socket);
 		ssize_t n = sys_recv_wait(socket, message, sizeof message, NULL, 0, NULL);
 		if ((n == 0 && sys_hung_up(socket)) || n == -ECONNRESET)
 			return 0;

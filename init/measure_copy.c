@@ -24,12 +24,14 @@ bool measure_same_file(const struct stat *a, const struct stat *b)
 /* The hash is of what is written: both see the one buffer. */
 static int64_t copy_small(int from, int to, struct sha256 *hash)
 {
-	static uint8_t buffer[CHUNK];
+	static _Alignas(4096) uint8_t buffer[CHUNK];
 	off_t at = 0;
 	for (;;) {
 		ssize_t n = sys_pread(from, buffer, sizeof buffer, at);
-		if (n <= 0)
+		if (n <= 0) {
+			sys_forget(buffer, sizeof buffer); /* the worker at rest is small */
 			return n < 0 ? n : at;
+		}
 		at += n;
 		if ((uint64_t)at > IMAGE_BYTES_MAX)
 			return -EFBIG;

@@ -122,8 +122,9 @@ void *sys_map(size_t n); /* anonymous, private, lazily filled; NULL on failure *
 /* The same, for what no child needs: it does not get it, and forking does not have to copy its tables. */
 void *sys_map_own(size_t n);
 void sys_keep_from_children(void *p, size_t n); /* whole pages: the same of a part of a mapping */
-/* Our own code and constants: what is needed is read in again. For those who have come to rest. */
-void sys_forget_code(void);
+/* For those who have come to rest: waits until there may be something to read, and meanwhile has hardly a page of code and
+ * constants in memory: what is needed then is read in again. */
+void sys_rest(int fd);
 void *sys_map_shared(size_t n); /* the same memory in children */
 void sys_unmap(void *p, size_t n);
 void sys_forget(void *p, size_t n); /* gives the pages back; they read as zeros from now on */

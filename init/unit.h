@@ -34,52 +34,53 @@ enum unit_event {
 /* Why it is in its state, for people. */
 #define UNIT_REASON_MAX 320
 
+/* There is one for each service, so that it is as small as it can be: by size, flags as bits. */
 struct unit {
-	uint8_t state;		/* enum unit_state */
-	bool wanted;		/* somebody wants it up */
-	bool again;		/* being stopped in order to be started again */
-	bool added;		/* the Tao was told that it is there */
-	bool at_boot;		/* its first start, as part of the boot */
-	bool killing;		/* SIGKILL has been sent to all of it */
-	bool ready_said;	/* it was ready before we knew that its program runs */
-	bool blamed;		/* ended by us for a fault of its own, which reason tells */
-	bool call_help;		/* it has failed: on_failure.start is due */
-	bool status_said;	/* reason is what it says of itself */
-	bool reloading;		/* … namely that */
-	uint8_t complaints;	/* lines of the log about what it notified in vain */
-	bool queued;		/* in the queue of those whose neighbours changed */
-	bool exec_failed;	/* error and step of the last start are in reason */
-	bool retry;		/* … and it is worth trying again, whatever restart says */
-	bool asking, asked;	/* its question is in the ring, with the measure worker */
-	bool waiting_memory;	/* its channel waits for room in the pool */
-	bool waiting_counter;	/* … for a counter, and keeps the request in its buffer */
-	bool has_cgroup;	/* its directory is there */
-	bool refused;		/* the policy did not let it run, or stopped it */
-	uint32_t allowed;	/* bit by enum verb: questions without arguments that are allowed … */
-	uint64_t allowed_under; /* … under this policy */
-	bool runnable;		/* a whole request stands in its channel's buffer */
-	pid_t pid;		/* main process, 0: none */
-	pid_t killer;		/* helper that kills what is left, 0: none */
-	pid_t keeper;		/* its subreaper, where it has one, 0: none */
-	int keeper_fd;		/* … to talk to it, -1: none */
-	bool swept;		/* the killer found nobody left of its uid */
-	int exec_error;		/* end of the pipe that tells of exec, -1: none */
-	int notify;		/* its $NOTIFY_SOCKET, -1: none */
-	int ready;		/* end of the pipe of $TAO_READY_FD, -1: none */
-	int cgroup_events;	/* open while we wait for the cgroup to be empty, -1: none */
-	int status;		/* wait(2) status of the last end */
-	bool ended;		/* there was one */
-	uint32_t restarts;	/* since boot */
-	uint32_t streak;	/* ends in a row without ten good seconds between */
-	uint32_t tries;		/* starts in a row that failed for want of something */
-	uint32_t in_window;	/* restarts since window_start */
+	struct stream channel;
+	uint8_t *extension; /* what the program added to its name: a binary SubPrin, or NULL */
+	char *reason; /* UNIT_REASON_MAX bytes, made when there is something to say: why it is in its state */
 	int64_t window_start;	/* CLOCK_MONOTONIC ns, as since */
 	int64_t since;		/* when it came into its state */
 	uint64_t launch;	/* number of the launch in progress: late answers to others are dropped */
-	struct stream channel;
-	uint8_t *extension; /* what the program added to its name: a binary SubPrin, or NULL */
-	size_t extension_n;
-	char *reason; /* UNIT_REASON_MAX bytes, made when there is something to say */
+	uint64_t allowed_under; /* … under this policy */
+	uint32_t extension_n;
+	uint32_t allowed;	    /* bit by enum verb: questions without arguments that are allowed … */
+	pid_t pid;		    /* main process, 0: none */
+	pid_t killer;		    /* helper that kills what is left, 0: none */
+	pid_t keeper;		    /* its subreaper, where it has one, 0: none */
+	int keeper_fd;		    /* … to talk to it, -1: none */
+	int exec_error;		    /* end of the pipe that tells of exec, -1: none */
+	int notify;		    /* its $NOTIFY_SOCKET, -1: none */
+	int ready;		    /* end of the pipe of $TAO_READY_FD, -1: none */
+	int cgroup_events;	    /* open while we wait for the cgroup to be empty, -1: none */
+	int status;		    /* wait(2) status of the last end */
+	uint32_t restarts;	    /* since boot */
+	uint32_t streak;	    /* ends in a row without ten good seconds between */
+	uint32_t tries;		    /* starts in a row that failed for want of something */
+	uint32_t in_window;	    /* restarts since window_start */
+	uint8_t state;		    /* enum unit_state */
+	uint8_t complaints;	    /* lines of the log about what it notified in vain */
+	bool wanted : 1;	    /* somebody wants it up */
+	bool again : 1;		    /* being stopped in order to be started again */
+	bool added : 1;		    /* the Tao was told that it is there */
+	bool at_boot : 1;	    /* its first start, as part of the boot */
+	bool killing : 1;	    /* SIGKILL has been sent to all of it */
+	bool ready_said : 1;	    /* it was ready before we knew that its program runs */
+	bool blamed : 1;	    /* ended by us for a fault of its own, which reason tells */
+	bool call_help : 1;	    /* it has failed: on_failure.start is due */
+	bool status_said : 1;	    /* reason is what it says of itself */
+	bool reloading : 1;	    /* … namely that */
+	bool queued : 1;	    /* in the queue of those whose neighbours changed */
+	bool exec_failed : 1;	    /* error and step of the last start are in reason */
+	bool retry : 1;		    /* … and it is worth trying again, whatever restart says */
+	bool asking : 1, asked : 1; /* its question is in the ring, with the measure worker */
+	bool waiting_memory : 1;    /* its channel waits for room in the pool */
+	bool waiting_counter : 1;   /* … for a counter, and keeps the request in its buffer */
+	bool has_cgroup : 1;	    /* its directory is there */
+	bool refused : 1;	    /* the policy did not let it run, or stopped it */
+	bool runnable : 1;	    /* a whole request stands in its channel's buffer */
+	bool swept : 1;		    /* the killer found nobody left of its uid */
+	bool ended : 1;		    /* there was one */
 };
 
 /* Delivers one event to one unit: finds the cell and runs it. */
