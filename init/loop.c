@@ -19,6 +19,7 @@ int loop_open(struct loop *loop, uint32_t n_timers)
 	loop->n_timers = n_timers;
 	loop->heap_n = 0;
 	loop->armed = 0;
+	loop->rest = false;
 	loop->ep = sys_epoll();
 	if (loop->ep < 0)
 		return loop->ep;

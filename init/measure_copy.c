@@ -21,17 +21,16 @@ bool measure_same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+static _Alignas(4096) uint8_t buffer[CHUNK];
+
 /* The hash is of what is written: both see the one buffer. */
 static int64_t copy_small(int from, int to, struct sha256 *hash)
 {
-	static _Alignas(4096) uint8_t buffer[CHUNK];
 	off_t at = 0;
 	for (;;) {
 		ssize_t n = sys_pread(from, buffer, sizeof buffer, at);
-		if (n <= 0) {
-			sys_forget(buffer, sizeof buffer); /* the worker at rest is small */
+		if (n <= 0)
 			return n < 0 ? n : at;
-		}
 		at += n;
 		if ((uint64_t)at > IMAGE_BYTES_MAX)
 			return -EFBIG;
@@ -61,8 +60,9 @@ static _Noreturn void copier(int from, int to, int progress)
 	sys_exit(n == 0 ? 0 : 1);
 }
 
-/* The hash is of the image itself, which nobody but the copier writes, and it never twice. */
-static int64_t hash_behind(int progress, const uint8_t *image, off_t size, struct sha256 *hash)
+/* The hash is of the image itself, which nobody but the copier writes, and it never twice. Reading costs less than a
+ * mapping would, whose pages come and go one by one. */
+static int64_t hash_behind(int progress, int image, off_t size, struct sha256 *hash)
 {
 	int64_t done = 0, there;
 	ssize_t n;
@@ -70,9 +70,15 @@ static int64_t hash_behind(int progress, const uint8_t *image, off_t size, struc
 		if (there < done)
 			return there < 0 ? there : -EIO;
 		if (there > size)
-			return -ESTALE; /* it has grown: the mapping ends before */
-		sha256_update(hash, span_of(image + done, (size_t)(there - done)));
-		done = there;
+			return -ESTALE; /* it has grown */
+		for (ssize_t k; done < there; done += k) {
+			size_t want =
+				(size_t)(there - done) < sizeof buffer ? (size_t)(there - done) : sizeof buffer;
+			k = sys_pread(image, buffer, want, done);
+			if (k <= 0)
+				return k < 0 ? k : -EIO;
+			sha256_update(hash, span_of(buffer, (size_t)k));
+		}
 	}
 	return n == 0 ? done : n < 0 ? n : -EIO;
 }
@@ -80,23 +86,19 @@ static int64_t hash_behind(int progress, const uint8_t *image, off_t size, struc
 static int64_t copy_large(int from, int to, off_t size, struct sha256 *hash)
 {
 	int progress[2], status = 0;
-	const uint8_t *image = sys_map_file(to, (size_t)size);
-	if (image == NULL)
-		return -ENOMEM;
 	int r = sys_pipe(progress);
 	pid_t pid = r < 0 ? r : sys_fork(-1);
 	if (pid == 0)
 		copier(from, to, progress[1]);
 	if (r == 0)
 		sys_close(progress[1]);
-	int64_t n = pid < 0 ? pid : hash_behind(progress[0], image, size, hash);
+	int64_t n = pid < 0 ? pid : hash_behind(progress[0], to, size, hash);
 	/* Closed before the wait: a copier that we no longer listen to ends then. */
 	if (r == 0)
 		sys_close(progress[0]);
 	/* Its end is the end of the file only if it says so: it may have been killed. */
 	if (pid > 0 && (sys_wait(pid, &status) != pid || (status != 0 && n >= 0)))
 		n = -EIO;
-	sys_unmap((void *)(uintptr_t)image, (size_t)size);
 	return n;
 }
 
@@ -111,6 +113,7 @@ int64_t measure_copy(const struct measure_state *state, const char *path, struct
 		if (n == 0)
 			n = file->st.st_size < LARGE ? copy_small(file->fd, fd, &hash)
 						     : copy_large(file->fd, fd, file->st.st_size, &hash);
+		sys_forget(buffer, sizeof buffer); /* the worker at rest is small */
 		int r = n < 0 && n != -ESTALE ? (int)n : sys_fstat(file->fd, &after);
 		if (r < 0)
 			return measure_refuse(reply, path, -r, "cannot be copied: %s", strerror(-r));
