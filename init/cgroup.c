@@ -28,11 +28,12 @@ static bool find_mount(char *mount, size_t cap)
 		if (next != NULL)
 			*next++ = '\0';
 		const char *type = strstr(line, " - cgroup2 ");
-		char where[192];
-		if (type != NULL && sscanf(line, "%*s %*s %*s %*s %191s", where) == 1) {
-			snprintf(mount, cap, "%s", where);
-			return true;
-		}
+		if (type == NULL)
+			continue;
+		for (int field = 1; field < 5 && line < type; field++)
+			line += strcspn(line, " ") + 1;
+		snprintf(mount, cap, "%.*s", (int)strcspn(line, " "), line);
+		return true;
 	}
 	return false;
 }
@@ -271,7 +272,8 @@ bool cgroup_is_empty(struct env *env, uint16_t u)
 {
 	char path[384], text[128];
 	/* Only an empty one can be removed; what will not be started again needs no other question. */
-	if (!env->units[u].has_cgroup || (!env->units[u].wanted && !env->units[u].again && remove_directory(env, u)) ||
+	if (!env->units[u].has_cgroup ||
+	    (!env->units[u].wanted && !env->units[u].again && remove_directory(env, u)) ||
 	    path_of(env, u, "/cgroup.events", path, sizeof path) < 0)
 		return true;
 	return sys_read_file(path, text, sizeof text) < 0 || !populated(text);

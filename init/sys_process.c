@@ -93,13 +93,15 @@ static int by_pid(const void *a, const void *b)
 static bool read_family(const char *pid, struct family *one)
 {
 	char path[32], text[512];
-	int parent = 0, group = 0;
 	snprintf(path, sizeof path, "/proc/%.10s/stat", pid);
 	const char *end = sys_read_file(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
-	if (end == NULL || sscanf(end + 1, " %*c %d %d", &parent, &group) != 2)
+	if (end == NULL || strlen(end) < 5)
 		return false;
-	*one = (struct family){ atoi(pid), parent, group, false };
-	return true;
+	char *next;
+	long parent = strtol(end + 4, &next, 10); /* behind ") S " */
+	long group = strtol(next, &next, 10);
+	*one = (struct family){ atoi(pid), (pid_t)parent, (pid_t)group, false };
+	return *next == ' ';
 }
 
 static struct family *read_all(size_t *n)
