@@ -221,6 +221,21 @@ static _Noreturn void run(const struct child *c)
 	fail(c->pipe, "exec", r);
 }
 
+/* The rules of everybody's Landlock domain, made once by PID 1: they are about what "/" is for it. */
+static int common_rules = -ENOSYS;
+
+static void make_rules(void)
+{
+	static bool made;
+	if (made)
+		return;
+	int rules = sys_landlock_rules();
+	common_rules = rules < 0 ? rules : sys_dup_high(rules);
+	if (rules >= 0)
+		sys_close(rules);
+	made = common_rules >= 0 || common_rules == -ENOSYS || common_rules == -EOPNOTSUPP;
+}
+
 /* In this order: descriptors while there is room for them; mounts and limits while there are rights for them;
  * then the rights; then what the service itself could do. The step before the last opens the door to signals. */
 static _Noreturn void be(const struct start_plan *plan, int pipe)
@@ -235,7 +250,8 @@ static _Noreturn void be(const struct start_plan *plan, int pipe)
 	if (plan->listen_pid != NULL)
 		snprintf(plan->listen_pid, START_PID_MAX, "%d", (int)sys_getpid());
 	must(&c, step, confine_place(confinement, step));
-	if (c.files >= 0 || confine_has_view(confinement))
+	bool own_view = c.files >= 0 || confine_has_view(confinement);
+	if (own_view)
 		must(&c, "a mount namespace", sys_private_mounts());
 	if (c.files >= 0)
 		bind_files(&c);
@@ -243,7 +259,7 @@ static _Noreturn void be(const struct start_plan *plan, int pipe)
 		must(&c, step, confine_view(confinement, step));
 	/* Not for who may mount: a domain forbids that. Where the kernel has none there is none. */
 	if ((plan->service->capabilities & 1ULL << CAP_SYS_ADMIN) == 0) {
-		c.rules = sys_landlock_rules();
+		c.rules = own_view ? sys_landlock_rules() : common_rules;
 		if (c.rules != -ENOSYS && c.rules != -EOPNOTSUPP)
 			must(&c, "Landlock rules", c.rules);
 	}
@@ -286,6 +302,7 @@ static int process_start(const struct start_plan *plan, struct started *started)
 	int r = sys_pipe(pipe);
 	if (r < 0)
 		return r;
+	make_rules();
 	r = plan->keep ? sys_socketpair(SOCK_SEQPACKET, keeper) : 0;
 	pid_t pid = r < 0 ? r : sys_fork(plan->cgroup);
 	if (pid == 0 && plan->keep)

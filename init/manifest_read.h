@@ -16,6 +16,7 @@
 /* Each is looked up in the tree for its place; more than a screen of them nobody reads. */
 #define WARNINGS_MAX 50
 
+#define RECENT_STRINGS 64
 struct reader {
 	struct span json;
 	const struct manifest_context *context;
@@ -26,7 +27,10 @@ struct reader {
 	struct manifest *manifest;
 	const struct sha256_impl *sha256;
 	const cJSON *tree;
-	const cJSON **entries; /* of services, by their index */
+	const cJSON **entries;	      /* of services, by their index */
+	char *recent[RECENT_STRINGS]; /* of read_keep(), by a hash */
+	const char **list;	      /* the last of read_strings() */
+	int list_n;
 };
 
 /* The objects of a manifest that have a fixed set of keys. */

@@ -21,11 +21,21 @@ void *arena_alloc(struct arena *arena, size_t n, size_t align)
 	return memset(p, 0, n);
 }
 
+/* What many services have in common (programs, arguments, variables, users) is kept once. */
 char *read_keep(struct reader *reader, const char *text)
 {
-	size_t n = strlen(text) + 1;
-	char *copy = arena_alloc(reader->arena, n, 1);
-	return copy == NULL ? NULL : memcpy(copy, text, n);
+	size_t n = 0;
+	unsigned hash = 0;
+	while (text[n] != '\0')
+		hash = hash * 31 + (uint8_t)text[n++];
+	char **recent = &reader->recent[hash % RECENT_STRINGS];
+	if (*recent != NULL && strcmp(*recent, text) == 0)
+		return *recent;
+	char *copy = arena_alloc(reader->arena, n + 1, 1);
+	if (copy == NULL)
+		return NULL;
+	*recent = copy;
+	return memcpy(copy, text, n + 1);
 }
 
 int read_string(struct reader *reader, const cJSON *value, const char **into)
@@ -232,12 +242,22 @@ int read_strings(struct reader *reader, const cJSON *value, char *const **into, 
 	int n = 0, r = read_list(reader, value, least, most, example, &n);
 	if (r < 0)
 		return r;
-	const char **list = arena_alloc(reader->arena, ((size_t)n + 1) * sizeof *list, sizeof *list);
+	size_t before = reader->arena->n, size = ((size_t)n + 1) * sizeof(char *);
+	const char **list = arena_alloc(reader->arena, size, sizeof *list);
 	if (list == NULL)
 		return read_no_memory(reader);
+	size_t after = reader->arena->n;
 	int i = 0;
 	for (const cJSON *at = value->child; at != NULL && r == 0; at = at->next)
 		r = read_string(reader, at, &list[i++]);
+	/* The same strings as the last list's, which are kept once: the same list. */
+	if (r == 0 && reader->arena->n == after && reader->list != NULL && reader->list_n == n &&
+	    memcmp(reader->list, list, size) == 0) {
+		list = reader->list;
+		reader->arena->n = before;
+	}
+	reader->list = list;
+	reader->list_n = n;
 	*into = (char *const *)(const void *)list;
 	*count = n;
 	return r;
