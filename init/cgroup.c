@@ -224,13 +224,16 @@ static int make_directory(struct env *env, uint16_t u)
 	char path[384];
 	if (env->cgroup_base[0] == '\0' || path_of(env, u, "", path, sizeof path) < 0)
 		return -1;
+	int fd = env->units[u].has_cgroup ? sys_open(path, O_PATH | O_DIRECTORY, 0) : -1;
+	if (fd >= 0)
+		return fd;
 	int r = sys_mkdir(path, 0755);
 	if (r < 0 && r != -EEXIST) {
 		log_warning("%s: no cgroup of its own (%s): it cannot be stopped whole",
 			    env->manifest.services[u].name, strerror(-r));
 		return -1;
 	}
-	int fd = sys_open(path, O_PATH | O_DIRECTORY, 0);
+	fd = sys_open(path, O_PATH | O_DIRECTORY, 0);
 	env->units[u].has_cgroup = fd >= 0;
 	return fd < 0 ? -1 : fd;
 }

@@ -116,7 +116,10 @@ static pid_t start_in(const char *cgroup, char *const argv[], int out)
 		die(cgroup);
 	args.cgroup = (uint64_t)fd;
 	/* The return address of syscall() would be overwritten by the child's calls. */
-	__asm__ volatile("syscall" : "=a"(pid) : "0"(SYS_clone3), "D"(&args), "S"(sizeof args) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(pid)
+			 : "0"(SYS_clone3), "D"(&args), "S"(sizeof args)
+			 : "rcx", "r11", "memory");
 	if (pid == 0) {
 		dup2(out, 1);
 		execv(argv[0], argv);
