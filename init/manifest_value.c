@@ -46,7 +46,10 @@ int read_string(struct reader *reader, const cJSON *value, const char **into)
 		return read_fail(reader, value, ERR_TOO_LARGE,
 				 "is longer than %d bytes, the kernel's limit; shorten it", STRING_BYTES_MAX);
 	*into = read_keep(reader, value->valuestring);
-	return *into != NULL ? ERR_NONE : read_no_memory(reader);
+	if (*into != NULL)
+		return ERR_NONE;
+	read_no_memory(reader);
+	return ERR_NO_SPACE;
 }
 
 int read_path(struct reader *reader, const cJSON *value, size_t most, const char **into)

@@ -36,7 +36,7 @@ teardown()
 	ctl --no-wait start late
 	kill -STOP "$host"
 	kill -CONT "$worker"
-	eventually "ls -l /proc/$worker/fd >/dev/null && grep -q '^47 ' /proc/$worker/syscall && grep -q 'State:.S' /proc/$worker/status"
+	eventually "ls -l /proc/$worker/fd >/dev/null && grep -q -E '^(47|271) ' /proc/$worker/syscall && grep -q 'State:.S' /proc/$worker/status"
 	mv "$work/other" "$work/program"
 	: >"$work/log"
 	kill -CONT "$host"
