@@ -8,7 +8,7 @@
 #define RING_MIN 16384U
 #define RING_MAX (1U << 20)
 #define SIZE_MIN 4096U
-#define SIZE_MAX_BYTES ((uint64_t)1 << 40)
+#define SIZE_MOST ((uint64_t)1 << 30)
 /* Beside it are its old ones, with a number. */
 #define FILE_MAX 4090
 
@@ -53,5 +53,5 @@ TAKE(host, log_ring)
 
 TAKE(host, log_size)
 {
-	return read_size(reader, value, SIZE_MIN, SIZE_MAX_BYTES, &((struct host *)into)->log_size);
+	return read_size(reader, value, SIZE_MIN, SIZE_MOST, &((struct host *)into)->log_size);
 }
