@@ -43,14 +43,14 @@ bool output_wants_worker(const struct env *env)
 int output_open(struct env *env)
 {
 	static const struct output_pipes none = { { -1, -1 }, { -1, -1 }, -1, false };
-	size_t n = env->manifest.n_services;
+	uint16_t n = env->manifest.n_services;
 	bool wanted = false;
 	for (uint16_t u = 0; u < n && !wanted; u++)
 		wanted = strcmp(output_where(env, u), "inherit") != 0;
 	if (!wanted)
 		return 0;
 	env->outputs = sys_map_own(n * sizeof *env->outputs);
-	for (size_t u = 0; u < n && env->outputs != NULL; u++)
+	for (uint16_t u = 0; u < n && env->outputs != NULL; u++)
 		env->outputs[u] = none;
 	return env->outputs != NULL ? 0 : -ENOMEM;
 }

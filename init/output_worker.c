@@ -318,7 +318,7 @@ static struct sink *sink_of(const char *where)
 
 static bool begin(int socket, const struct env *env)
 {
-	size_t n = env->manifest.n_services;
+	uint16_t n = env->manifest.n_services;
 	desk.env = env;
 	desk.host = &env->manifest.host;
 	desk.socket = socket;
