@@ -18,7 +18,7 @@ static const struct {
 
 static void print_usage(FILE *to)
 {
-	fputs("usage: taoctl [-S SOCKET] [--json] [--no-wait] [-f] [-n LINES] [--since TIME] COMMAND "
+	fputs("usage: taoctl [-S SOCKET] [--json] [--no-wait] [-f] [-n LINES] [--since AGE] COMMAND "
 	      "[ARGUMENT...]\n\n",
 	      to);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -32,7 +32,7 @@ static void print_usage(FILE *to)
 	      "  --no-wait   do not wait until a service is up or down\n"
 	      "  -f          logs: and what comes from now on\n"
 	      "  -n LINES    logs: the last so many\n"
-	      "  --since 5m  logs: not older (s, m, h, d)\n"
+	      "  --since AGE logs: not older, such as 5m (s, m, h, d)\n"
 	      "\n"
 	      "Exit status: 0 done; 1 refused or failed; 2 wrong usage; 3 the host cannot be reached; 4 not "
 	      "understood.\n",
