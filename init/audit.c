@@ -6,6 +6,7 @@
 #include "audit.h"
 #include "environment.h"
 #include "log.h"
+#include "output_line.h"
 #include "sys.h"
 
 /* A screen or two of each. 208 bytes a record. */
@@ -181,7 +182,7 @@ void audit_decision(struct env *env, const struct audit_caller *caller, enum ver
 		head_of_hash(audit, span_of(ask->args[0].p, (size_t)(last.p + last.n - ask->args[0].p)),
 			     r.arguments);
 	}
-	bool folds = !caller->admin || verdict != ALLOW || verb == VERB_Status;
+	bool folds = !caller->admin || verdict != ALLOW || verb == VERB_Status || verb == VERB_Logs;
 	struct record *at = folds ? find(table, &r) : NULL;
 	if (at != NULL) {
 		again(env, at);
@@ -240,17 +241,10 @@ static void put_hex(struct wr *w, const char *key, const uint8_t head[static 8])
 	put_string(w, key, text);
 }
 
-/* Days since 1970 as a date: eras of 400 years that begin in March. */
 static void put_time(struct wr *w, const char *key, int64_t ns)
 {
-	long long s = ns / NS_PER_S, z = s / 86400 + 719468, era = z / 146097, day = z % 146097;
-	long long year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-	day -= 365 * year + year / 4 - year / 100;
-	long long m = (5 * day + 2) / 153, month = m < 10 ? m + 3 : m - 9;
-	char text[40];
-	year += era * 400 + (month <= 2);
-	snprintf(text, sizeof text, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ", year, month,
-		 day - (153 * m + 2) / 5 + 1, s / 3600 % 24, s / 60 % 60, s % 60, ns / NS_PER_MS % 1000);
+	char text[TIME_TEXT_MAX];
+	time_text(ns, text);
 	put_string(w, key, text);
 }
 

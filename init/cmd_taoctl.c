@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "ctl.h"
+#include "sys.h"
 
 static const struct {
 	const char *name, *args, *help;
@@ -17,7 +18,9 @@ static const struct {
 
 static void print_usage(FILE *to)
 {
-	fputs("usage: taoctl [-S SOCKET] [--json] [--no-wait] COMMAND [ARGUMENT...]\n\n", to);
+	fputs("usage: taoctl [-S SOCKET] [--json] [--no-wait] [-f] [-n LINES] [--since AGE] COMMAND "
+	      "[ARGUMENT...]\n\n",
+	      to);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char call[64];
 		snprintf(call, sizeof call, "%s %s", rows[i].name, rows[i].args);
@@ -27,10 +30,35 @@ static void print_usage(FILE *to)
 	      "  -S SOCKET   the host's admin socket (default /run/tao/admin_socket, or $TAO_ADMIN_SOCKET)\n"
 	      "  --json      answers as JSON\n"
 	      "  --no-wait   do not wait until a service is up or down\n"
+	      "  -f          logs: and what comes from now on\n"
+	      "  -n LINES    logs: the last so many\n"
+	      "  --since AGE logs: not older, such as 5m (s, m, h, d)\n"
 	      "\n"
 	      "Exit status: 0 done; 1 refused or failed; 2 wrong usage; 3 the host cannot be reached; 4 not "
 	      "understood.\n",
 	      to);
+}
+
+static bool read_lines(const char *text, uint32_t *lines)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+	*lines = (uint32_t)n;
+	return n > 0 && n <= INT32_MAX && *end == '\0';
+}
+
+/* A duration before now: a number and its unit. */
+static bool read_since(const char *text, int64_t *since)
+{
+	static const char units[] = "smhd";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400 };
+	char *end;
+	long n = strtol(text, &end, 10);
+	const char *unit = *end != '\0' && end[1] == '\0' ? strchr(units, *end) : NULL;
+	if (n < 0 || n > 36500 || unit == NULL)
+		return false;
+	*since = sys_realtime() - n * seconds[unit - units] * 1000000000;
+	return true;
 }
 
 int cmd_taoctl(int argc, char **argv)
@@ -46,6 +74,13 @@ int cmd_taoctl(int argc, char **argv)
 			ctl.json = true;
 		} else if (strcmp(argv[i], "--no-wait") == 0) {
 			ctl.wait = false;
+		} else if (strcmp(argv[i], "-f") == 0) {
+			ctl.follow = true;
+		} else if (strcmp(argv[i], "-n") == 0 && i + 1 < argc && read_lines(argv[i + 1], &ctl.lines)) {
+			i++;
+		} else if (strcmp(argv[i], "--since") == 0 && i + 1 < argc &&
+			   read_since(argv[i + 1], &ctl.since)) {
+			i++;
 		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			print_usage(stdout);
 			return CTL_OK;

@@ -32,18 +32,26 @@ struct ctl_answer {
 	bool has_host;
 	char *host_principal; /* malloc'd */
 	char *text;	      /* malloc'd; NULL: none */
+	uint64_t position;
 	char place[16], problem[512], version[32];
 };
 
 struct ctl {
 	const char *socket;
 	bool json, wait;
+	/* Of logs. */
+	bool follow;
+	uint32_t lines; /* 0: all */
+	int64_t since;	/* ns since 1970 */
 };
 
 /* What is asked; strings that are NULL are not sent. */
 struct ctl_question {
 	const char *op, *service, *action, *verb;
 	struct span terms; /* p NULL: none */
+	uint64_t position; /* as after and lines: 0: none */
+	int64_t after;
+	uint32_t lines;
 };
 /* Asks and waits for the answer: CTL_OK, or another status with the error printed. */
 int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct ctl_answer *answer);

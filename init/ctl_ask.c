@@ -119,6 +119,12 @@ static int send_request(int fd, const struct ctl *ctl, const struct ctl_question
 	request.has_verb = q->verb != NULL;
 	snprintf(request.verb, sizeof request.verb, "%s", q->verb != NULL ? q->verb : "");
 	request.terms = rpc_span_out(&q->terms);
+	request.has_position = q->position > 0;
+	request.position = q->position;
+	request.has_after = q->after > 0;
+	request.after = q->after;
+	request.has_lines = q->lines > 0;
+	request.lines = q->lines;
 	request.has_wait = true;
 	request.wait = ctl->wait;
 	/* A request's header is an answer's without its error. */
@@ -138,6 +144,7 @@ static int decode_body(struct span body, struct ctl_answer *answer)
 	if (!pb_decode(&in, tao_InitResponse_fields, &response))
 		return CTL_PROTOCOL;
 	answer->has_host = response.has_host;
+	answer->position = response.position;
 	snprintf(answer->place, sizeof answer->place, "%s", response.host.place);
 	snprintf(answer->problem, sizeof answer->problem, "%s", response.host.problem);
 	snprintf(answer->version, sizeof answer->version, "%s", response.host.version);

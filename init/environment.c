@@ -15,6 +15,7 @@
 #include "log.h"
 #include "machine.h"
 #include "mounts.h"
+#include "output.h"
 #include "policy_change.h"
 #include "record.h"
 #include "rescue.h"
@@ -139,6 +140,8 @@ static int make_units(struct env *env)
 	}
 	make_successors(env);
 	int r = audit_open(env);
+	if (r == 0)
+		r = output_open(env);
 	return r < 0 ? r : counter_open(env);
 }
 
@@ -194,6 +197,7 @@ static void start_workers(struct env *env)
 	env->workers[WORKER_ROOT] = (struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->workers[WORKER_AUDIT] =
 		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0 };
+	env->workers[WORKER_OUTPUT] = (struct worker){ "tao-log", output_worker, env, -1, 0, 0, 0 };
 	env->workers[WORKER_POLICY].fd = -1;
 	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
 	env->workers[WORKER_RECORD] =
@@ -204,6 +208,8 @@ static void start_workers(struct env *env)
 		log_warning("host.mounts is left to the system that runs this process");
 	if (env->manifest.host.audit != NULL)
 		start_or_retry(env, WORKER_AUDIT);
+	if (output_wants_worker(env))
+		start_or_retry(env, WORKER_OUTPUT);
 	env->mounted = !mounts || env->place == PLACE_PROCESS;
 	start_or_retry(env, env->mounted ? WORKER_ROOT : WORKER_MOUNT);
 	policy_reload(env);
@@ -234,9 +240,10 @@ int environment_open(struct env *env)
 		return status;
 	if (env->manifest.host.hostname != NULL && env->place != PLACE_PROCESS)
 		machine_set_hostname(env->manifest.host.hostname);
-	/* Three descriptors a service while it starts, its sockets, and our own. */
-	sys_raise_nofile(3 * (uint64_t)env->manifest.n_services + env->manifest.n_sockets + 256);
 	int r = make_units(env);
+	/* Three descriptors a service while it starts, five for its output, its sockets, and our own. */
+	sys_raise_nofile((env->outputs != NULL ? 8 : 3) * (uint64_t)env->manifest.n_services +
+			 env->manifest.n_sockets + 256);
 	if (r == 0)
 		r = make_loop(env);
 	/* The Tao, made of keys and names only; it learns them when the root has been opened. */
@@ -432,6 +439,10 @@ void environment_worker_ended(struct env *env, uint16_t w)
 			log_warning("the measure worker ended; starting it again");
 		launch_worker_lost(env);
 	}
+	if (w == WORKER_OUTPUT) {
+		log_warning("the output worker ended; starting it again");
+		output_worker_lost(env);
+	}
 	loop_timer(&env->loop, TIMER_WORKER(env, w), sys_now() + delay);
 }
 
@@ -441,9 +452,12 @@ static void worker_timer(struct env *env, uint32_t w)
 		policy_timer(env);
 		return;
 	}
-	/* Programs that are told to stop may still have something to seal. */
+	/* Programs that are told to stop may still have something to seal, and to say. */
 	bool counters = w == WORKER_ROOT && env->root_open;
-	if (env->workers[w].pid > 0 || (counters ? !counter_wants_worker(env) : env->stopping))
+	bool stopping = env->stopping && w != WORKER_OUTPUT;
+	if (w == WORKER_OUTPUT && env->workers[w].pid > 0)
+		output_pump(env);
+	if (env->workers[w].pid > 0 || (counters ? !counter_wants_worker(env) : stopping))
 		return;
 	start_or_retry(env, (enum worker_kind)w);
 	if (w == WORKER_MEASURE)
@@ -452,6 +466,8 @@ static void worker_timer(struct env *env, uint32_t w)
 		record_pump(env);
 	else if (counters && env->workers[w].pid > 0)
 		counter_worker_started(env);
+	else if (w == WORKER_OUTPUT && env->workers[w].pid > 0)
+		output_pump(env);
 }
 
 /* ---- signals ---- */
@@ -528,6 +544,8 @@ static void dispatch(struct env *env, const struct loop_event *e)
 			policy_answered(env);
 		else if (e->index == WORKER_AUDIT)
 			audit_reply(env);
+		else if (e->index == WORKER_OUTPUT)
+			output_reply(env, e->events);
 		else
 			launch_reply(env);
 		/* An end of file would be reported for ever; the worker's death comes as a signal. */
@@ -631,6 +649,7 @@ int environment_run(struct env *env)
 	env->admin_check = true;
 	admin_turn(env);
 	admin_close(env);
+	output_close(env);
 	for (int w = 0; w < WORKERS; w++)
 		if (env->workers[w].pid > 0)
 			sys_kill(env->workers[w].pid, SIGKILL);

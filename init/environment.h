@@ -45,6 +45,7 @@ enum worker_kind {
 	WORKER_RECORD,
 	WORKER_POLICY,
 	WORKER_AUDIT,
+	WORKER_OUTPUT,
 	WORKERS
 };
 
@@ -168,7 +169,8 @@ struct env {
 	size_t cgroup_mount_n;
 	unsigned cgroup_limits; /* 1 << enum group_limit: those whose controllers the services' cgroups have */
 
-	int *sockets; /* of all services; -1: not open */
+	int *sockets;		      /* of all services; -1: not open */
+	struct output_pipes *outputs; /* of all services; NULL: none has any */
 
 	/* The admin channel. */
 	int n_listeners;

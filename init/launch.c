@@ -12,6 +12,7 @@
 #include "boundary.h"
 #include "environment.h"
 #include "log.h"
+#include "output.h"
 #include "record.h"
 #include "sys.h"
 
@@ -363,6 +364,8 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		return -E2BIG;
 	}
 	int r = sockets_open(env, u);
+	if (r == 0)
+		r = output_give(env, u, &plan.out, &plan.err);
 	if (r < 0)
 		return r;
 	if (s->n_sockets > 0) {
@@ -480,6 +483,7 @@ void launch_ended(struct env *env, uint16_t u)
 	}
 	channel_close(env, u);
 	notify_close(env, u);
+	output_ended(env, u);
 	unit->pid = 0;
 	if (unit->added) {
 		struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);

@@ -137,6 +137,7 @@ struct service {
 	struct service_socket *sockets;
 	uint32_t n_sockets, first_socket; /* the place of its first one among those of all */
 	size_t max_message;		  /* bytes of one frame on its channel; default 1 MiB */
+	const char *log;		  /* where its output goes; NULL: as host.log says */
 };
 
 struct admin_listener {
@@ -175,6 +176,9 @@ struct host {
 	struct digest guard_key; /* … and the SHA-256 of its key's SPKI */
 	bool guard_keyed, guard_strict;
 	const char *audit;		    /* "kmsg", the path of a file, or NULL */
+	const char *log;		    /* as a service's (output.h); NULL: as the place has it */
+	uint32_t log_rate, log_ring;	    /* lines a second of one service, 0: any; bytes */
+	uint64_t log_size;		    /* bytes of a file that is full */
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
 	int n_admin;
 	const char *runtime;  /* default /run/tao */
@@ -221,6 +225,9 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
  * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. */
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
 		  struct diag *diag, struct wr *warnings);
+
+/* As stop.signal has it, and besides CONT and STOP; with SIG before it or not. 0: there is none. */
+int signal_find(const char *text);
 
 /* What would run, for taoinit -n: one line a service, in start order. */
 int manifest_describe(const struct manifest *manifest, struct wr *out);

@@ -15,6 +15,10 @@
 #define DEFAULT_TPM_DEVICE "/dev/tpmrm0"
 #define DEFAULT_TPM_DIR "/var/lib/tao/tpm"
 #define TPM_KEY_FILE "/keys"
+/* Some hundred lines; what no service needs that is well. */
+#define DEFAULT_LOG_RING 32768
+#define DEFAULT_LOG_RATE 2000
+#define DEFAULT_LOG_SIZE ((uint64_t)8 << 20)
 #define DEFAULT_PCR 15
 /* So that a host's name stays short enough for names to be made of it. */
 #define PCRS_MAX 8
@@ -303,7 +307,9 @@ TAKE(host, hostname)
 
 TAKE(top, host)
 {
-	return read_object(reader, value, OBJECT_host, &((struct manifest *)into)->host);
+	struct host *host = &((struct manifest *)into)->host;
+	host->log_rate = DEFAULT_LOG_RATE;
+	return read_object(reader, value, OBJECT_host, host);
 }
 
 static int read_tpm_defaults(struct reader *reader, struct host *host)
@@ -337,6 +343,10 @@ int read_host_defaults(struct reader *reader)
 		host->root_file = DEFAULT_KEY_FILE;
 	if (host->runtime == NULL)
 		host->runtime = DEFAULT_RUNTIME;
+	if (host->log_ring == 0)
+		host->log_ring = DEFAULT_LOG_RING;
+	if (host->log_size == 0)
+		host->log_size = DEFAULT_LOG_SIZE;
 	if (host->admin == NULL) {
 		struct admin_listener *one = arena_alloc(reader->arena, sizeof *one, sizeof(void *));
 		if (one == NULL)

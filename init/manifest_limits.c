@@ -170,29 +170,47 @@ int read_limits(struct reader *reader, const cJSON *value, struct service *s)
 
 /* ---- signals ---- */
 
+static const char *const signal_names[] = { "TERM", "INT",  "HUP",   "QUIT", "USR1", "USR2",
+					    "KILL", "ABRT", "WINCH", "PWR",  NULL };
+static const int signal_numbers[] = { SIGTERM, SIGINT,	SIGHUP,	 SIGQUIT,  SIGUSR1,
+				      SIGUSR2, SIGKILL, SIGABRT, SIGWINCH, SIGPWR };
+
+/* glibc's SIGRTMIN and container tools' is 34; musl's own differs, so the number is ours. 0: there is none. */
+static int find_real_time(const char *text)
+{
+	text += 6;
+	long n = strspn(text, "0123456789") == strlen(text) && strlen(text) <= 2 && text[0] != '\0'
+			 ? strtol(text, NULL, 10)
+			 : 99;
+	return n > 30 ? 0 : 34 + (int)n;
+}
+
+int signal_find(const char *text)
+{
+	if (strncmp(text, "SIG", 3) == 0)
+		text += 3;
+	if (strncmp(text, "RTMIN+", 6) == 0)
+		return find_real_time(text);
+	for (int i = 0; signal_names[i] != NULL; i++)
+		if (strcmp(signal_names[i], text) == 0)
+			return signal_numbers[i];
+	return strcmp(text, "CONT") == 0 ? SIGCONT : strcmp(text, "STOP") == 0 ? SIGSTOP : 0;
+}
+
 int read_signal(struct reader *reader, const cJSON *value, int *signal)
 {
 	/* What asks a program to end; a number means another signal on another machine. */
-	static const char *const names[] = { "TERM", "INT",  "HUP",   "QUIT", "USR1", "USR2",
-					     "KILL", "ABRT", "WINCH", "PWR",  NULL };
-	static const int numbers[] = { SIGTERM, SIGINT,	 SIGHUP,  SIGQUIT,  SIGUSR1,
-				       SIGUSR2, SIGKILL, SIGABRT, SIGWINCH, SIGPWR };
 	int i = 0;
-	/* glibc's SIGRTMIN and container tools' is 34; musl's own differs, so the number is ours. */
 	if (cJSON_IsString(value) && strncmp(value->valuestring, "RTMIN+", 6) == 0) {
-		const char *text = value->valuestring + 6;
-		long n = strspn(text, "0123456789") == strlen(text) && strlen(text) <= 2 && text[0] != '\0'
-				 ? strtol(text, NULL, 10)
-				 : 99;
-		if (n > 30)
-			return read_fail(reader, value, ERR_RANGE, "is no signal; write RTMIN+0 to RTMIN+30");
-		*signal = 34 + (int)n;
-		return ERR_NONE;
+		*signal = find_real_time(value->valuestring);
+		return *signal != 0
+			       ? ERR_NONE
+			       : read_fail(reader, value, ERR_RANGE, "is no signal; write RTMIN+0 to RTMIN+30");
 	}
 	if (cJSON_IsString(value) && strncmp(value->valuestring, "SIG", 3) == 0)
 		return read_fail(reader, value, ERR_NOT_FOUND, "%s: leave the SIG out",
 				 quote(value->valuestring).text);
-	int r = read_word(reader, value, names, NULL, &i);
-	*signal = numbers[i];
+	int r = read_word(reader, value, signal_names, NULL, &i);
+	*signal = signal_numbers[i];
 	return r;
 }

@@ -31,6 +31,8 @@ struct text_place scan_place(struct span json, size_t offset);
 bool scan_fail(struct scan *s, const char *what);
 bool scan_fail_at(struct scan *s, size_t at, const char *what);
 
+/* One well-formed character of UTF-8 (RFC 3629): its length, 0 if it is none. n > 0. */
+size_t scan_utf8(const uint8_t *p, size_t n);
 bool scan_text(struct scan *s); /* the whole file: UTF-8 without NUL */
 bool scan_string(struct scan *s);
 bool scan_number(struct scan *s);

@@ -39,8 +39,7 @@ bool scan_fail(struct scan *s, const char *what)
 
 /* ---- UTF-8 ---- */
 
-/* One well-formed character (RFC 3629): its length, 0 if it is none. */
-static size_t utf8(const uint8_t *p, size_t n)
+size_t scan_utf8(const uint8_t *p, size_t n)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t k = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
@@ -62,7 +61,7 @@ bool scan_text(struct scan *s)
 	if (scan_starts(s, "\xff\xfe") || scan_starts(s, "\xfe\xff"))
 		return scan_fail(s, "UTF-16; save the file as UTF-8");
 	for (size_t at = 0, k; at < s->json.n; at += k) {
-		k = utf8(s->json.p + at, s->json.n - at);
+		k = scan_utf8(s->json.p + at, s->json.n - at);
 		if (k == 0)
 			return scan_fail_at(s, at, "not UTF-8; save the file in that encoding");
 		if (s->json.p[at] == 0)

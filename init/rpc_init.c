@@ -6,6 +6,7 @@
 
 #include "audit.h"
 #include "log.h"
+#include "output.h"
 #include "policy_change.h"
 #include "rpc.h"
 
@@ -58,6 +59,38 @@ void admin_stop(struct admin_call *call)
 void admin_restart(struct admin_call *call)
 {
 	order(call, "restart", unit_restart, true);
+}
+
+void admin_signal(struct admin_call *call)
+{
+	struct env *env = call->env;
+	int number = signal_find(call->request.action);
+	if (!names_a_service(call))
+		return;
+	const char *name = env->manifest.services[call->only].name;
+	if (number == 0) {
+		snprintf(call->error, sizeof call->error, "%s is no signal; say TERM, HUP, USR1 … or RTMIN+1",
+			 call->request.action);
+	} else if (env->units[call->only].pid <= 0) {
+		snprintf(call->error, sizeof call->error, "%s does not run", name);
+	} else {
+		log_info("%s: signal %s, as uid %u asks", name, call->request.action,
+			 (unsigned)env->clients[call->client].peer.uid);
+		reaper_tell(env, (uint16_t)call->only, number);
+	}
+}
+
+void admin_logs(struct admin_call *call)
+{
+	const tao_InitRequest *request = &call->request;
+	if (!names_a_service(call))
+		return;
+	call->response.has_position = true;
+	if (output_read(call->env, (uint16_t)call->only, request->position, request->after, request->lines,
+			&call->text, &call->response.position) < 0)
+		snprintf(call->error, sizeof call->error,
+			 "of %s no lines are kept: its \"log\" is \"%s\"; see tao.manifest(5)",
+			 call->request.service, output_where(call->env, (uint16_t)call->only));
 }
 
 void admin_shutdown(struct admin_call *call)

@@ -50,12 +50,18 @@ typedef struct _tao_InitRequest {
     bool has_service;
     char service[65]; /* empty or absent: all of them, or the host */
     bool has_action;
-    char action[16]; /* Shutdown: exit, reboot, poweroff, halt */
+    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Signal: its name */
     bool has_wait;
     bool wait; /* answer when it is done */
     bool has_verb;
     char verb[40]; /* Explain: of the question */
     pb_callback_t terms; /* … and its arguments: binary Terms, each after its length as a varint */
+    bool has_position;
+    uint64_t position; /* Logs: of an answer before, for what has come since */
+    bool has_after;
+    int64_t after; /* Logs: not older than this, ns since 1970 */
+    bool has_lines;
+    uint32_t lines; /* Logs: the last so many; 0 all */
 } tao_InitRequest;
 
 typedef struct _tao_ServiceStatus {
@@ -95,7 +101,9 @@ typedef struct _tao_InitResponse {
     bool has_host;
     tao_HostStatus host;
     pb_callback_t service;
-    pb_callback_t text; /* Audit: lines of JSON; Explain: lines */
+    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; Logs: lines, each after its time and stream */
+    bool has_position;
+    uint64_t position; /* Logs: where what is still to come begins */
 } tao_InitResponse;
 
 
@@ -108,18 +116,18 @@ extern "C" {
 #define tao_RpcResponseHeader_init_default       {"", 0, false, ""}
 #define tao_RpcRequest_init_default              {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_default             {{{NULL}, NULL}, false, "", false, 0}
-#define tao_InitRequest_init_default             {false, "", false, "", false, 0, false, "", {{NULL}, NULL}}
+#define tao_InitRequest_init_default             {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
 #define tao_HostStatus_init_default              {{{NULL}, NULL}, false, "", false, "", false, ""}
-#define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}, {{NULL}, NULL}}
+#define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcRequestHeader_init_zero           {"", 0}
 #define tao_RpcResponseHeader_init_zero          {"", 0, false, ""}
 #define tao_RpcRequest_init_zero                 {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_zero                {{{NULL}, NULL}, false, "", false, 0}
-#define tao_InitRequest_init_zero                {false, "", false, "", false, 0, false, "", {{NULL}, NULL}}
+#define tao_InitRequest_init_zero                {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
 #define tao_HostStatus_init_zero                 {{{NULL}, NULL}, false, "", false, "", false, ""}
-#define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}, {{NULL}, NULL}}
+#define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 
 /* Field tags (for use in manual encoding/decoding) */
 #define tao_RpcRequestHeader_op_tag              1
@@ -143,6 +151,9 @@ extern "C" {
 #define tao_InitRequest_wait_tag                 3
 #define tao_InitRequest_verb_tag                 4
 #define tao_InitRequest_terms_tag                5
+#define tao_InitRequest_position_tag             10
+#define tao_InitRequest_after_tag                11
+#define tao_InitRequest_lines_tag                12
 #define tao_ServiceStatus_name_tag               1
 #define tao_ServiceStatus_state_tag              2
 #define tao_ServiceStatus_pid_tag                3
@@ -162,6 +173,7 @@ extern "C" {
 #define tao_InitResponse_host_tag                1
 #define tao_InitResponse_service_tag             2
 #define tao_InitResponse_text_tag                3
+#define tao_InitResponse_position_tag            10
 
 /* Struct field encoding specification for nanopb */
 #define tao_RpcRequestHeader_FIELDLIST(X, a) \
@@ -201,7 +213,10 @@ X(a, STATIC,   OPTIONAL, STRING,   service,           1) \
 X(a, STATIC,   OPTIONAL, STRING,   action,            2) \
 X(a, STATIC,   OPTIONAL, BOOL,     wait,              3) \
 X(a, STATIC,   OPTIONAL, STRING,   verb,              4) \
-X(a, CALLBACK, OPTIONAL, BYTES,    terms,             5)
+X(a, CALLBACK, OPTIONAL, BYTES,    terms,             5) \
+X(a, STATIC,   OPTIONAL, UINT64,   position,         10) \
+X(a, STATIC,   OPTIONAL, INT64,    after,            11) \
+X(a, STATIC,   OPTIONAL, UINT32,   lines,            12)
 #define tao_InitRequest_CALLBACK pb_default_field_callback
 #define tao_InitRequest_DEFAULT NULL
 
@@ -232,7 +247,8 @@ X(a, STATIC,   OPTIONAL, STRING,   version,           4)
 #define tao_InitResponse_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  host,              1) \
 X(a, CALLBACK, REPEATED, MESSAGE,  service,           2) \
-X(a, CALLBACK, OPTIONAL, BYTES,    text,              3)
+X(a, CALLBACK, OPTIONAL, BYTES,    text,              3) \
+X(a, STATIC,   OPTIONAL, UINT64,   position,         10)
 #define tao_InitResponse_CALLBACK pb_default_field_callback
 #define tao_InitResponse_DEFAULT NULL
 #define tao_InitResponse_host_MSGTYPE tao_HostStatus

@@ -14,5 +14,5 @@ runs=$(echo "get runs" | nc -w 5 127.0.0.1 7000)
 runs=$((${runs:-0} + 1))
 echo "set runs $runs" | nc -w 5 127.0.0.1 7000
 signed=$(tao attest --base64 "Report(\"$(echo "$page" | sha256sum | cut -c 1-64)\", $runs)")
-echo "report: run $runs, the page begins: $(echo "$page" | head -n 1)"
-echo "report: signed $signed"
+echo "run $runs, the page begins: $(echo "$page" | head -n 1)"
+echo "signed $signed"

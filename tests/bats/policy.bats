@@ -196,6 +196,8 @@ admin_words()
 		Status) echo status s ;;
 		Reload) echo reload ;;
 		Audit) echo audit ;;
+		Logs) echo logs s ;;
+		Signal) echo signal s CONT ;;
 		Shutdown) echo shutdown ;;
 		*) false ;;
 	esac
@@ -203,7 +205,7 @@ admin_words()
 
 @test "with a Deny for each admin verb in turn exactly that one fails for root" {
 	verbs=$(sed -n 's/^VERB(\([A-Za-z]*\), *\(OWNER\|GROUP\),.*/\1/p' init/boundary.def)
-	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"], \"log\": \"ring\" }"
 	executes probe >"$work/rules"; policy
 	start_host
 	eventually '[ "$(state_of s)" = up ]'

@@ -50,7 +50,7 @@ shell() # NAME COMMAND [KEYS]
 	image "$(host "\"test\": { \"exec\": [\"/bin/taoinit\", \"--self-test\", \"--tpm\", \"/dev/tpmrm0\"], \"type\": \"oneshot\", \"user\": \"root\", \"privileged\": true, \"essential\": true }")"
 	start_vm
 	ended "powering off"
-	grep -qE "^1\.\.[0-9]+" "$work/console"
+	grep -qE "^test: 1\.\.[0-9]+" "$work/console"
 	run ! grep -q "not ok" "$work/console"
 	grep -qi "PCR" "$work/console"
 }
@@ -132,5 +132,5 @@ shell() # NAME COMMAND [KEYS]
 	ended "rebooting"
 	grep -qF "rescue: a shell runs on the console" "$work/console"
 	grep -qF "no keys" "$work/console"
-	run ! grep -q "^key(" "$work/console"
+	run ! grep -q "^n: key(" "$work/console"
 }

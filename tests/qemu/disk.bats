@@ -33,14 +33,14 @@ host() # SOURCE SERVICES-JSON
 	start_vm "${disk[@]}"
 	ended "powering off"
 	grep -qF "new keys" "$work/console"
-	name=$(grep '^key(' "$work/console")
+	name=$(grep '^n: key(' "$work/console")
 	run -0 dumpe2fs -h "$work/disk"
 	[[ $output == *"Filesystem state:"*clean* ]]
 	[[ $output != *needs_recovery* ]]
 	start_vm "${disk[@]}"
 	ended "powering off"
 	run ! grep -qF "new keys" "$work/console"
-	[ "$(grep '^key(' "$work/console")" = "$name" ]
+	[ "$(grep '^n: key(' "$work/console")" = "$name" ]
 }
 
 @test "a disk that does not come is named, and PID 1 stays" {

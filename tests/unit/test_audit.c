@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: init/audit.c policy crypto bearssl nanopb */
+/* link: init/audit.c init/output_line.c policy crypto bearssl nanopb */
 /* Records of decisions: what is folded, what is displaced, what is sent. Clock, guard and socket are variables here. */
 #include <errno.h>
 
