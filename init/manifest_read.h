@@ -17,7 +17,9 @@
 #define WARNINGS_MAX 50
 
 struct reader {
-	struct span json;
+	struct manifest_file *files; /* the manifest's own, and what it includes */
+	cJSON **trees;		     /* of each */
+	int n_files;
 	const struct manifest_context *context;
 	struct arena *arena;
 	struct diag *diag;
@@ -25,7 +27,6 @@ struct reader {
 	unsigned n_warnings;
 	struct manifest *manifest;
 	const struct sha256_impl *sha256;
-	const cJSON *tree;
 	const cJSON **entries; /* of services, by their index */
 };
 
@@ -63,6 +64,8 @@ int read_object(struct reader *reader, const cJSON *value, enum object object, v
 int read_fail(struct reader *reader, const cJSON *value, int err, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 int read_no_memory(struct reader *reader);
+/* The file that the value stands in. */
+const char *read_file_of(const struct reader *reader, const cJSON *value);
 void read_warn(struct reader *reader, const cJSON *value, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

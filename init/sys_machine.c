@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -47,6 +48,19 @@ bool sys_is_mount(const char *path)
 	strcpy(parent, path);
 	strcat(parent, "/..");
 	return stat(parent, &above) == 0 && here.st_dev != above.st_dev;
+}
+
+int sys_list(const char *directory, int (*each)(void *arg, const char *name), void *arg)
+{
+	DIR *open = opendir(directory);
+	struct dirent *entry;
+	int r = 0;
+	if (open == NULL)
+		return -errno;
+	while (r >= 0 && (entry = readdir(open)) != NULL)
+		r = each(arg, entry->d_name);
+	closedir(open);
+	return r;
 }
 
 int sys_set_hostname(const char *name)

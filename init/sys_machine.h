@@ -13,6 +13,8 @@ int sys_swap_off(const char *path);
 int sys_remount_read_only(const char *target);
 /* Is something mounted there already? */
 bool sys_is_mount(const char *path);
+/* Calls each with the name of every entry, in no order, until it returns less than 0. */
+int sys_list(const char *directory, int (*each)(void *arg, const char *name), void *arg);
 int sys_set_hostname(const char *name);
 int sys_loopback_up(void);
 /* Ctrl-alt-del becomes SIGINT. -EINVAL in a pid namespace: that is how a container is told from a machine. */
