@@ -220,6 +220,7 @@ static int name_guard(struct env *env)
 int environment_open(struct env *env)
 {
 	bool locked = false;
+	env->began = sys_now();
 	env->own_uid = sys_getuid();
 	env->own_gid = sys_getgid();
 	env->can_setuid = sys_can_setuid();

@@ -138,6 +138,18 @@ static void queue(struct env *env, uint16_t u)
 
 /* ---- entering a state ---- */
 
+/* The times of the first start; the last of them ends it. */
+static void note_moment(const struct env *env, struct unit *unit)
+{
+	static const uint8_t moment_of[UNIT_STATES] = {
+		[UNIT_WAITING] = 1, [UNIT_MEASURING] = 2, [UNIT_EXECUTING] = 3, [UNIT_STARTING] = 3,
+		[UNIT_UP] = 4,	    [UNIT_DONE] = 4,	  [UNIT_FAILED] = 4,
+	};
+	unsigned i = moment_of[unit->state];
+	if (i > 0 && unit->moments[i - 1] == 0 && unit->moments[UNIT_MOMENTS - 1] == 0)
+		unit->moments[i - 1] = 1 + (uint32_t)((unit->since - env->began) / NS_PER_MS);
+}
+
 static void enter(struct env *env, uint16_t u, enum unit_state state)
 {
 	struct unit *unit = &env->units[u];
@@ -145,6 +157,7 @@ static void enter(struct env *env, uint16_t u, enum unit_state state)
 		return;
 	unit->state = (uint8_t)state;
 	unit->since = sys_now();
+	note_moment(env, unit);
 	loop_cancel(&env->loop, TIMER_UNIT(env, u));
 	queue(env, u);
 	env->admin_check = true;

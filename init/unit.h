@@ -34,6 +34,9 @@ enum unit_event {
 /* Why it is in its state, for people. */
 #define UNIT_REASON_MAX 320
 
+/* Of its first start, for the picture of a boot: it waits, is measured, is starting, and is ready or has failed. */
+#define UNIT_MOMENTS 4
+
 struct unit {
 	uint8_t state;		/* enum unit_state */
 	bool wanted;		/* somebody wants it up */
@@ -74,7 +77,9 @@ struct unit {
 	uint32_t in_window;	/* restarts since window_start */
 	int64_t window_start;	/* CLOCK_MONOTONIC ns, as since */
 	int64_t since;		/* when it came into its state */
-	uint64_t launch;	/* number of the launch in progress: late answers to others are dropped */
+	/* 1 + ms since the host began; 0: not yet. */
+	uint32_t moments[UNIT_MOMENTS];
+	uint64_t launch; /* number of the launch in progress: late answers to others are dropped */
 	struct stream channel;
 	uint8_t *extension; /* what the program added to its name: a binary SubPrin, or NULL */
 	size_t extension_n;

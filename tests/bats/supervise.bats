@@ -223,3 +223,30 @@ notifier() # NAME WORDS [JSON]
 	eventually '[ "$(state_of a)" = failed ]'
 	[[ $(ctl --json status a | jq -r '.services[0].reason') == *"/proc/nowhere"*"host.runtime" ]]
 }
+
+@test "tree and chart: what comes after what, and the parts of the boot, as text, JSON and SVG" {
+	services "\"base\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"type\": \"oneshot\" },
+		\"log\": { \"exec\": [\"$tools/probe\", \"wait\"] },
+		\"db\": { \"exec\": [\"$tools/probe\", \"wait\"], \"requires\": [\"base\"], \"wants\": [\"log\"] },
+		\"bad\": { \"exec\": [\"$tools/probe\", \"exit\", \"3\"], \"type\": \"oneshot\" },
+		\"main\": { \"exec\": [\"$tools/probe\", \"wait\"], \"requires\": [\"db\"], \"after\": [\"bad\", \"base\"] }"
+	start_host
+	eventually 'ctl --json tree | jq -e ".services[] | select(.name == \"main\") | .state == \"up\"" >/dev/null'
+	run -0 ctl tree
+	[ "$output" = "main (up)
+├─ requires db (up)
+│  ├─ requires base (done)
+│  └─ wants log (up)
+├─ after bad (failed)
+└─ after base (done)" ]
+	run -0 ctl --json chart
+	[ "$(jq -c '.services[] | select(.name == "db") | [.requires, .wants, .after]' <<<"$output")" = '[["base"],["log"],[]]' ]
+	[ "$(jq '[.services[] | select(.ready_ms >= .measuring_ms)] | length' <<<"$output")" = 5 ]
+	[ "$(jq '.services[] | select(.name == "main") | .waiting_ms <= .measuring_ms and .measuring_ms <= .starting_ms' <<<"$output")" = true ]
+	run -0 ctl chart
+	python3 -c 'import sys, xml.dom.minidom as x; d = x.parseString(sys.stdin.buffer.read())
+words = [t.firstChild.data for t in d.getElementsByTagName("text")]
+assert all(n in words for n in ("main", "db", "bad", "base", "log", "waiting", "measuring", "starting", "ready")), words
+assert len([r for r in d.getElementsByTagName("rect") if r.getAttribute("fill") == "#d9534f"]) == 2' <<<"$output"
+	run -2 ctl tree main
+}
