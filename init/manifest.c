@@ -172,6 +172,8 @@ static int read_trees(struct reader *reader)
 	if (r == 0)
 		r = read_host_defaults(reader);
 	if (r == 0)
+		r = read_check_switch_root(reader);
+	if (r == 0)
 		r = read_links(reader);
 	if (r == 0)
 		r = read_owners(reader);

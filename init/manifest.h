@@ -146,6 +146,9 @@ struct admin_listener {
 	gid_t gid;
 };
 
+/* Of a module's path and parameters. */
+#define MODULE_MAX 1024
+
 /* A file system to mount at boot; strings in the arena. */
 struct mount_entry {
 	const char *source, *target, *type;
@@ -179,7 +182,9 @@ struct host {
 	const char *runtime;  /* default /run/tao */
 	const char *hostname; /* NULL: leave as it is */
 	const struct mount_entry *mounts;
-	int n_mounts;
+	int n_mounts, n_modules;
+	char *const *modules;	 /* a path, absolute or below /lib/modules/RELEASE, and parameters after a blank */
+	const char *switch_root; /* the target of one of the mounts; NULL: / stays */
 };
 
 struct manifest {

@@ -38,6 +38,7 @@ enum object {
 	OBJECT_guard,
 	OBJECT_admin,
 	OBJECT_mount,
+	OBJECT_switch_root,
 	OBJECT_service,
 	OBJECT_stop,
 	OBJECT_on_failure,
@@ -115,6 +116,8 @@ int read_paths(struct reader *reader, const cJSON *value, const char *const **in
 /* ---- parts ---- */
 
 int read_host_defaults(struct reader *reader);
+/* Does what is mounted stay within reach under the new root? */
+int read_check_switch_root(struct reader *reader);
 int read_capabilities(struct reader *reader, const cJSON *value, struct service *service);
 int read_limits(struct reader *reader, const cJSON *value, struct service *service);
 int read_signal(struct reader *reader, const cJSON *value, int *signal);

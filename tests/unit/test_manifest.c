@@ -355,6 +355,16 @@ TEST(host_keys)
 		{ "\"rot\":{}", "host.rot:", "no such key", "did you mean \"root\"?" },
 		{ "\"zzzzz\":{}", "host.zzzzz:", "no such key", "tao.manifest(5)" },
 		{ "\"mounts\":[{}]", "host.mounts[0]:", "no \"source\"", "write" },
+		{ "\"modules\":[\"loop\"]", "host.modules:", "\"loop\" is no module", ".ko file" },
+		{ "\"modules\":[\" a.ko\"]", "host.modules:", "\" a.ko\" is no module", ".ko file" },
+		{ "\"modules\":[1]", "host.modules[0]:", "no string", "" },
+		{ "\"switch_root\":{}", "host.switch_root:", "no \"root\"", "/sysroot" },
+		{ "\"switch_root\":{\"root\":\"x\"}", "host.switch_root.root:", "no absolute path", "/" },
+		{ "\"switch_root\":{\"root\":\"/r\"}", "host.switch_root:", "nothing is mounted on /r", "mounts" },
+		{ "\"switch_root\":{\"root\":\"/r\"},\"mounts\":[{\"source\":\"/dev/a\",\"target\":\"/"
+		  "r\",\"type\":"
+		  "\"a\"},{\"source\":\"/dev/b\",\"target\":\"/rest\",\"type\":\"a\"}]",
+		  "host.mounts[1]:", "cannot be reached when /r is /", "below" },
 		{ "\"mounts\":[{\"source\":\"x\",\"target\":\"/\",\"type\":\"bind\"}]",
 		  "host.mounts[0]:", "binds \"x\"", "write one" },
 		{ "\"mounts\":[{\"options\":[\"a,b\"]}]", "host.mounts[0].options:", "\"a,b\"", "by itself" },
@@ -1015,6 +1025,20 @@ static int read_with(const char *const *files, const char *json)
 	"{\"version\":1,\"include\":\"more.d\",\"host\":{\"guard\":{\"type\":\"allow\"}},"                        \
 	"\"services\":{\"main\":{\"exec\":[\"/m\"],\"requires\":[\"db\"]}}}"
 
+TEST(modules_and_root)
+{
+	CHECK_INT(
+		read_host(
+			"\"modules\":[\"a.ko\",\"/b.ko x=1 y=2\"],\"switch_root\":{\"root\":\"/r\"},\"mounts\":[{"
+			"\"source\":\"/dev/a\",\"target\":\"/r\",\"type\":\"a\"},{\"source\":\"/dev/"
+			"b\",\"target\":\"/"
+			"r/var\",\"type\":\"a\"},{\"source\":\"x\",\"target\":\"/run/x\",\"type\":\"tmpfs\"}]"),
+		0);
+	CHECK_INT(m.host.n_modules, 2);
+	CHECK_STR(m.host.modules[1], "/b.ko x=1 y=2");
+	CHECK_STR(m.host.switch_root, "/r");
+}
+
 TEST(included_files)
 {
 	static const char db[] =
@@ -1105,6 +1129,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1)
 		return say_of_files(argc - 1, argv + 1);
+	RUN(modules_and_root);
 	RUN(included_files);
 	RUN(included_files_that_are_wrong);
 	RUN(syntax);
