@@ -65,6 +65,7 @@ struct unit {
 	pid_t keeper;		/* its subreaper, where it has one, 0: none */
 	int keeper_fd;		/* … to talk to it, -1: none */
 	bool swept;		/* the killer found nobody left of its uid */
+	bool cgroup_killed;	/* its cgroup is one that was killed */
 	int exec_error;		/* end of the pipe that tells of exec, -1: none */
 	int notify;		/* its $NOTIFY_SOCKET, -1: none */
 	int ready;		/* end of the pipe of $TAO_READY_FD, -1: none */
