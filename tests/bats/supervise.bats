@@ -297,3 +297,25 @@ in_its_view() # COMMAND…
 	says stored
 	says 6
 }
+
+@test "no memory to be had: what runs goes on, is started again and can be looked at" {
+	services "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }, $(notifier n READY=1 '"ready": "notify"')"
+	start_host
+	eventually '[ "$(state_of a) $(state_of n)" = "up up" ]'
+	# Not a page more than it has mapped.
+	prlimit --pid "$host" --as="$(($(sed -n 's/^VmSize:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$host/status") * 1024)):"
+	local i
+	for i in 1 2 3; do
+		for service in a n; do
+			pid=$(pid_of "$service")
+			kill -KILL "$pid"
+			eventually "[ \"\$(pid_of $service)\" != $pid ] && [ \"\$(state_of $service)\" = up ]"
+		done
+	done
+	run -0 ctl status
+	ctl stop a
+	[ "$(state_of a)" = down ]
+	ctl shutdown
+	wait "$host"
+	host=
+}
