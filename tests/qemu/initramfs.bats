@@ -101,7 +101,7 @@ rooted='"mounts": [ { "source": "/dev/nvme0n1", "target": "/sysroot", "type": "e
 
 @test "switch_root: services, keys and PID 1 are in the new root; the initramfs is gone, and the disk left clean" {
 	echo "in the initramfs" >"$work/word"
-	script='cat /here /proc/mounts; ls -a /; echo pid1=$(cat /proc/1/root/here); NO_COLOR=1 taoctl list; tao name'
+	script='cat /here /proc/mounts; ls -a /; echo pid1=$(cd /proc/1/root; cat here); NO_COLOR=1 taoctl list; tao name'
 	image "$(host "$rooted" "$script")" "$work/word=/here"
 	make_root "on the disk"
 	start_vm "${disk[@]}"
