@@ -60,7 +60,7 @@ LTO = -flto -ffat-lto-objects -frandom-seed=$<
 LINK_LTO := -flto -flto-partition=one -Os $(HARDEN) -fstack-usage
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-CFLAGS_musl = $(COMMON) -Os $(HARDEN) $(LTO) -fstack-usage -isystem $(DEPS)/musl/include -isystem $(DEPS)/kernel-headers
+CFLAGS_musl = $(COMMON) -Os $(HARDEN) $(LTO) -isystem $(DEPS)/musl/include -isystem $(DEPS)/kernel-headers
 CFLAGS_asan = $(COMMON) $(SANITIZE) -isystem $(DEPS)/asan/include
 # Warnings are gcc's business: each file is compiled by it, too.
 CFLAGS_fuzz = $(COMMON) -w $(SANITIZE) -fsanitize=fuzzer-no-link -isystem $(DEPS)/asan/include
@@ -310,7 +310,7 @@ OURS := $(filter-out %.pb.c,$(SRC))
 analyze: $(OURS:%.c=$(O)/analyze/%.ok)
 $(O)/analyze/%.ok: $(O)/obj/%.o tests/lint-flags
 	@mkdir -p $(@D)
-	@$(CC_musl) $(filter-out -fstack-usage $(LTO),$(CFLAGS_musl)) -fanalyzer $(call lint_flags,analyzer) -S -o /dev/null $*.c
+	@$(CC_musl) $(filter-out $(LTO),$(CFLAGS_musl)) -fanalyzer $(call lint_flags,analyzer) -S -o /dev/null $*.c
 	@touch $@
 lint_flags = $$(sed -n 's/^$1 //p' tests/lint-flags | sed 's/[[:space:]]*\#.*//')
 

@@ -290,15 +290,14 @@ const char *eventlog_judge(struct span log, uint32_t pcr, const uint8_t *base,
 
 /* ---- Predicting ---- */
 
-void eventlog_predict(const uint8_t *base, struct span manifest, struct span guard,
+void eventlog_predict(const uint8_t *base, const uint8_t manifest[static SHA256_SIZE], struct span guard,
 		      uint8_t sealed[static SHA256_SIZE], uint8_t ready[static SHA256_SIZE])
 {
 	uint8_t digest[SHA256_SIZE];
 	start_value(sealed, base);
 	eventlog_digest(EVENTLOG_START, span_str(EVENTLOG_START_DATA), digest);
 	eventlog_fold(sealed, digest);
-	sha256_of(sha256_bearssl(), manifest, digest);
-	eventlog_digest(EVENTLOG_MANIFEST, span_of(digest, sizeof digest), digest);
+	eventlog_digest(EVENTLOG_MANIFEST, span_of(manifest, SHA256_SIZE), digest);
 	eventlog_fold(sealed, digest);
 	eventlog_digest(EVENTLOG_GUARD, guard, digest);
 	eventlog_fold(sealed, digest);

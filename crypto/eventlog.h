@@ -100,9 +100,9 @@ const char *eventlog_judge(struct span log, uint32_t pcr, const uint8_t *base,
 
 /* ---- Predicting (TPM.md, section 9) ---- */
 
-/* The values that a boot with this manifest and guard (binary SubPrin) comes to, from base (NULL: zeros): sealed is
+/* The values that a boot with this manifest (SHA-256) and guard (binary SubPrin) comes to, from base (NULL: zeros): sealed is
  * the one before READY, ready the one after. */
-void eventlog_predict(const uint8_t *base, struct span manifest, struct span guard,
+void eventlog_predict(const uint8_t *base, const uint8_t manifest[static SHA256_SIZE], struct span guard,
 		      uint8_t sealed[static SHA256_SIZE], uint8_t ready[static SHA256_SIZE]);
 
 #endif

@@ -128,6 +128,26 @@ static void fill_status(const struct env *env, uint16_t u, tao_ServiceStatus *st
 	}
 }
 
+static bool write_after(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
+{
+	const struct service *s = *arg;
+	for (uint16_t i = 0; i < s->n_after; i++)
+		if (!pb_encode_tag_for_field(stream, field) || !pb_encode_varint(stream, s->after[i]))
+			return false;
+	return true;
+}
+
+static void fill_graph(const struct env *env, uint16_t u, tao_ServiceStatus *status)
+{
+	struct service *s = &env->manifest.services[u];
+	status->after = (pb_callback_t){ .funcs.encode = write_after, .arg = s };
+	status->has_requires = status->has_wants = true;
+	status->requires = s->n_requires;
+	status->wants = s->n_wants;
+	status->moments_count = UNIT_MOMENTS;
+	memcpy(status->moments, env->units[u].moments, sizeof status->moments);
+}
+
 static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
 {
 	const struct admin_call *call = *arg;
@@ -140,7 +160,9 @@ static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *
 		struct span program = span_of(NULL, 0), principal = span_of(NULL, 0);
 		struct wr name = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 		fill_status(env, u, &status);
-		if (memcmp(&env->programs[u], &none, sizeof none) != 0) {
+		if (call->with_graph)
+			fill_graph(env, u, &status);
+		else if (memcmp(&env->programs[u], &none, sizeof none) != 0) {
 			launch_name(env, u, true, &name);
 			program = span_of(env->programs[u].b, 32);
 			principal = name.err == ERR_NONE ? wr_span(&name) : principal;

@@ -224,6 +224,10 @@ static int make_directory(struct env *env, uint16_t u)
 	char path[384];
 	if (env->cgroup_base[0] == '\0' || path_of(env, u, "", path, sizeof path) < 0)
 		return -1;
+	/* Linux 6.18 kills each process that is cloned into a cgroup which was killed ever before: take a new one. */
+	if (env->units[u].cgroup_killed)
+		cgroup_remove(env, u);
+	env->units[u].cgroup_killed = false;
 	int fd = env->units[u].has_cgroup ? sys_open(path, O_PATH | O_DIRECTORY, 0) : -1;
 	if (fd >= 0)
 		return fd;
@@ -288,7 +292,10 @@ int cgroup_kill(struct env *env, uint16_t u)
 	if (env->cgroup_base[0] == '\0')
 		return -ENOENT;
 	int r = path_of(env, u, "/cgroup.kill", path, sizeof path);
-	return r < 0 ? r : sys_write_file(path, "1");
+	if (r == 0)
+		r = sys_write_file(path, "1");
+	env->units[u].cgroup_killed = env->units[u].cgroup_killed || r >= 0;
+	return r;
 }
 
 int cgroup_watch(struct env *env, uint16_t u)

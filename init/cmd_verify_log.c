@@ -208,7 +208,7 @@ int verify_cmd_log(int argc, char **argv)
 
 /* ---- predict ---- */
 
-static int predict(const struct log_options *o, const struct manifest *m, struct span bytes)
+static int predict(const struct log_options *o, const struct manifest *m)
 {
 	uint8_t name[256], sealed[SHA256_SIZE], ready[SHA256_SIZE];
 	struct wr w = wr_to(name, sizeof name);
@@ -217,7 +217,7 @@ static int predict(const struct log_options *o, const struct manifest *m, struct
 	if (guard.class->identity(&guard, &w) < 0 || w.err != ERR_NONE)
 		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "guard %s: it has no name", guard.class->name);
 	const uint8_t *base = o->has_base ? o->base : m->host.root_pcr_base;
-	eventlog_predict(base, bytes, wr_span(&w), sealed, ready);
+	eventlog_predict(base, m->sha256.b, wr_span(&w), sealed, ready);
 	(void)printf("PCR: %u\n", (unsigned)(m->host.root_pcrs != 0 ? m->host.root_pcr : DEFAULT_PCR));
 	print_value("sealed", sealed);
 	print_value("ready", ready);
@@ -233,17 +233,11 @@ int verify_cmd_predict(int argc, char **argv)
 	struct arena arena;
 	struct manifest manifest;
 	struct diag diag = { "" };
-	struct tao_bytes bytes;
 	bool can_setuid = sys_can_setuid();
 	int status = take_options(&o, argc, argv, names);
 	if (status != VERIFY_EXIT_OK)
 		return status;
 	if (manifest_load(o.file, &arena, &manifest, &can_setuid, &diag, &warn) < 0)
 		return tao_complain(&o.run, VERIFY_EXIT_REFUSED, "%s", diag.text);
-	status = tao_read_input(&o.run, o.file, &bytes);
-	if (status != VERIFY_EXIT_OK)
-		return status;
-	status = predict(&o, &manifest, span_of(bytes.data, bytes.size));
-	tao_bytes_free(&bytes);
-	return flushed(&o, status);
+	return flushed(&o, predict(&o, &manifest));
 }

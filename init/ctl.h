@@ -24,6 +24,10 @@ struct ctl_service {
 	uint8_t program[32];
 	bool has_program;
 	char *principal; /* text, malloc'd; NULL: none */
+	/* Of a graph: places in the list of all: required, wanted, and what it only comes after. */
+	uint32_t *after; /* malloc'd */
+	uint32_t n_after, n_requires, n_wants;
+	uint32_t moments[4]; /* as in rpc.proto */
 };
 
 struct ctl_answer {
@@ -60,6 +64,8 @@ void ctl_free(struct ctl_answer *answer);
 /* Output. */
 void ctl_print_list(const struct ctl_answer *answer);
 void ctl_print_status(const struct ctl_answer *answer);
+struct cJSON;
+void ctl_put_json(struct cJSON *all); /* and forgets it */
 void ctl_print_json(const struct ctl_answer *answer);
 
 #define CTL(name, args, help) int ctl_##name(const struct ctl *ctl, int argc, char **argv);

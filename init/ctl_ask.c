@@ -26,22 +26,42 @@ static char *name_text(struct span binary)
 	return text;
 }
 
+static bool take_after(pb_istream_t *stream, const pb_field_t *field, void **arg)
+{
+	struct ctl_service *s = *arg;
+	uint32_t *more = realloc(s->after, (s->n_after + 1) * sizeof *more);
+	(void)field;
+	if (more == NULL)
+		return false;
+	s->after = more;
+	return pb_decode_varint32(stream, &more[s->n_after++]);
+}
+
 static bool take_service(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
 	struct ctl_answer *answer = *arg;
+	struct ctl_service graph = { .after = NULL };
 	tao_ServiceStatus in = tao_ServiceStatus_init_zero;
 	struct span program = { NULL, 0 }, principal = { NULL, 0 };
 	(void)field;
 	in.program = rpc_span_in(&program);
 	in.principal = rpc_span_in(&principal);
-	if (!pb_decode(stream, tao_ServiceStatus_fields, &in))
+	in.after = (pb_callback_t){ .funcs.decode = take_after, .arg = &graph };
+	if (!pb_decode(stream, tao_ServiceStatus_fields, &in)) {
+		free(graph.after);
 		return false;
+	}
 	struct ctl_service *more = realloc(answer->services, (answer->n + 1) * sizeof *more);
-	if (more == NULL)
+	if (more == NULL) {
+		free(graph.after);
 		return false;
+	}
 	answer->services = more;
 	struct ctl_service *s = &more[answer->n++];
-	memset(s, 0, sizeof *s);
+	*s = graph;
+	s->n_requires = in.requires;
+	s->n_wants = in.wants;
+	memcpy(s->moments, in.moments, sizeof s->moments);
 	snprintf(s->name, sizeof s->name, "%s", in.name);
 	snprintf(s->state, sizeof s->state, "%s", in.state);
 	snprintf(s->type, sizeof s->type, "%s", in.type);
@@ -63,8 +83,10 @@ static bool take_service(pb_istream_t *stream, const pb_field_t *field, void **a
 
 void ctl_free(struct ctl_answer *answer)
 {
-	for (size_t i = 0; i < answer->n; i++)
+	for (size_t i = 0; i < answer->n; i++) {
 		free(answer->services[i].principal);
+		free(answer->services[i].after);
+	}
 	free(answer->services);
 	free(answer->host_principal);
 	free(answer->text);

@@ -156,6 +156,15 @@ static cJSON *json_service(const struct ctl_service *s)
 	return o;
 }
 
+void ctl_put_json(struct cJSON *all)
+{
+	char *text = cJSON_Print(all);
+	if (text != NULL)
+		puts(text);
+	free(text);
+	cJSON_Delete(all);
+}
+
 void ctl_print_json(const struct ctl_answer *answer)
 {
 	cJSON *all = cJSON_CreateObject();
@@ -171,9 +180,5 @@ void ctl_print_json(const struct ctl_answer *answer)
 	cJSON *services = cJSON_AddArrayToObject(all, "services");
 	for (size_t i = 0; i < answer->n; i++)
 		cJSON_AddItemToArray(services, json_service(&answer->services[i]));
-	char *text = cJSON_Print(all);
-	if (text != NULL)
-		puts(text);
-	free(text);
-	cJSON_Delete(all);
+	ctl_put_json(all);
 }

@@ -12,6 +12,7 @@
 #include "audit.h"
 #include "counter.h"
 #include "environment.h"
+#include "initramfs.h"
 #include "log.h"
 #include "machine.h"
 #include "mounts.h"
@@ -190,6 +191,35 @@ static void start_or_retry(struct env *env, enum worker_kind kind)
 		loop_timer(&env->loop, TIMER_WORKER(env, kind), sys_now() + 100 * NS_PER_MS);
 }
 
+/* What is not ours to do where a system runs around us. */
+static void leave_to_others(struct env *env)
+{
+	struct host *host = &env->manifest.host;
+	if (env->place != PLACE_MACHINE && (host->n_modules > 0 || host->switch_root != NULL)) {
+		log_warning("host.modules and host.switch_root are left to the machine that this runs on");
+		host->n_modules = 0;
+		host->switch_root = NULL;
+	}
+	if (env->place == PLACE_PROCESS && host->n_mounts > 0) {
+		log_warning("host.mounts is left to the system that runs this process");
+		host->n_mounts = 0;
+	}
+}
+
+/* When what they read stands where it will. */
+static void start_the_rest(struct env *env)
+{
+	if (env->stopping)
+		return;
+	start_or_retry(env, WORKER_MEASURE);
+	if (env->manifest.host.audit != NULL)
+		start_or_retry(env, WORKER_AUDIT);
+	if (output_wants_worker(env))
+		start_or_retry(env, WORKER_OUTPUT);
+	start_or_retry(env, WORKER_ROOT);
+	policy_reload(env);
+}
+
 static void start_workers(struct env *env)
 {
 	env->workers[WORKER_MOUNT] =
@@ -202,17 +232,13 @@ static void start_workers(struct env *env)
 	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
 	env->workers[WORKER_RECORD] =
 		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0 };
-	start_or_retry(env, WORKER_MEASURE);
-	bool mounts = env->manifest.host.n_mounts > 0;
-	if (mounts && env->place == PLACE_PROCESS)
-		log_warning("host.mounts is left to the system that runs this process");
-	if (env->manifest.host.audit != NULL)
-		start_or_retry(env, WORKER_AUDIT);
-	if (output_wants_worker(env))
-		start_or_retry(env, WORKER_OUTPUT);
-	env->mounted = !mounts || env->place == PLACE_PROCESS;
-	start_or_retry(env, env->mounted ? WORKER_ROOT : WORKER_MOUNT);
-	policy_reload(env);
+	leave_to_others(env);
+	const struct host *host = &env->manifest.host;
+	env->mounted = host->n_mounts == 0 && host->n_modules == 0;
+	if (env->mounted)
+		start_the_rest(env);
+	else
+		start_or_retry(env, WORKER_MOUNT);
 }
 
 /* The guard's part of every name, which the root measures, too. */
@@ -230,6 +256,7 @@ static int name_guard(struct env *env)
 int environment_open(struct env *env)
 {
 	bool locked = false;
+	env->began = sys_now();
 	env->own_uid = sys_getuid();
 	env->own_gid = sys_getgid();
 	env->can_setuid = sys_can_setuid();
@@ -290,10 +317,18 @@ static void mounts_answered(struct env *env)
 		mounts_fail(env, made.text);
 		return;
 	}
+	if (env->manifest.host.switch_root != NULL) {
+		int r = initramfs_switch(&env->manifest.host);
+		if (r < 0) {
+			snprintf(made.text, sizeof made.text, "host.switch_root: %.200s cannot become /: %s",
+				 env->manifest.host.switch_root, strerror(-r));
+			mounts_fail(env, made.text);
+			return;
+		}
+		sys_write(env->workers[WORKER_MOUNT].fd, "", 1);
+	}
 	env->mounted = true;
-	if (!env->stopping)
-		start_or_retry(env, WORKER_ROOT);
-	policy_reload(env);
+	start_the_rest(env);
 }
 
 /* ---- the root is open ---- */

@@ -112,7 +112,8 @@ struct env {
 	const char *manifest_path;
 	struct arena arena;
 	struct manifest manifest;
-	bool rescue; /* asked for a shell instead of services */
+	bool rescue;   /* asked for a shell instead of services */
+	int64_t began; /* sys_now() then */
 	bool have_manifest, mounted, root_open, booted;
 	bool can_setuid;
 	uid_t own_uid;

@@ -10,7 +10,7 @@
 /* The tree of the densest manifest that is of any use (4 MiB of short names in lists) takes some 50 MiB. */
 #define TREE_BYTES_MAX ((size_t)64 << 20)
 
-/* What cJSON has taken since the parse began; one manifest is read at a time. */
+/* What cJSON has taken since the parse began. */
 static size_t tree_bytes;
 
 static void *tree_alloc(size_t n)
@@ -63,30 +63,28 @@ static int take_service(struct reader *reader, const cJSON *at)
 
 TAKE(top, services)
 {
-	struct manifest *m = into;
-	size_t n = 0;
 	int r = ERR_NONE;
+	(void)into;
 	if (!cJSON_IsObject(value))
 		return read_fail(reader, value, ERR_MALFORMED,
 				 "is no object; write one, such as {\"main\": {\"exec\": [\"/bin/main\"]}}");
-	for (const cJSON *at = value->child; at != NULL; at = at->next)
-		n++;
-	if (n > MANIFEST_SERVICES_MAX)
-		return read_fail(reader, value, ERR_TOO_LARGE, "are %zu; write at most %d", n,
-				 MANIFEST_SERVICES_MAX);
-	m->services = arena_alloc(reader->arena, n * sizeof *m->services, _Alignof(struct service));
-	reader->entries = calloc(n + 1, sizeof *reader->entries);
-	if (m->services == NULL || reader->entries == NULL)
-		return read_no_memory(reader);
 	for (const cJSON *at = value->child; at != NULL && r == 0; at = at->next)
 		r = take_service(reader, at);
 	return r;
 }
 
-/* Another version may mean other keys, so it is looked at before them. */
-static int check_version(struct reader *reader)
+/* Read before all others: read_include(). */
+TAKE(top, include)
 {
-	const cJSON *tree = reader->tree;
+	(void)reader;
+	(void)value;
+	(void)into;
+	return ERR_NONE;
+}
+
+/* Another version may mean other keys, so it is looked at before them. */
+static int check_version(struct reader *reader, const cJSON *tree)
+{
 	if (!cJSON_IsObject(tree))
 		return read_fail(reader, tree, ERR_MALFORMED,
 				 "is no object; write { \"version\": 1, \"services\": {} }");
@@ -96,13 +94,85 @@ static int check_version(struct reader *reader)
 			       : take_top_version(reader, version, NULL);
 }
 
-static int read_tree(struct reader *reader)
+/* Grammar, tree, version. */
+static int read_file(struct reader *reader, int i)
 {
-	int r = check_version(reader);
+	const struct manifest_file *file = &reader->files[i];
+	int r = manifest_scan(file->json, file->name, reader->diag);
+	if (r < 0)
+		return r;
+	reader->trees[i] = cJSON_ParseWithLength((const char *)file->json.p, file->json.n);
+	if (reader->trees[i] == NULL)
+		return read_no_memory(reader);
+	reader->n_files = i + 1;
+	return check_version(reader, reader->trees[i]);
+}
+
+/* What an included file has besides its services belongs to the host. */
+static int read_included(struct reader *reader, int i)
+{
+	static const char *const not_here[] = { "host", "include" };
+	int r = read_file(reader, i);
+	for (int k = 0; k < 2 && r == 0; k++) {
+		const cJSON *at = cJSON_GetObjectItemCaseSensitive(reader->trees[i], not_here[k]);
+		if (at != NULL)
+			r = read_fail(reader, at, ERR_MALFORMED,
+				      "belongs into %.160s, which includes this file; take it out",
+				      reader->context->file);
+	}
+	return r;
+}
+
+static int read_include(struct reader *reader)
+{
+	const struct manifest_context *context = reader->context;
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(reader->trees[0], "include");
+	struct diag why = { "" };
+	int r = 0, n = 0;
+	if (value == NULL)
+		return ERR_NONE;
+	if (!cJSON_IsString(value) || value->valuestring[0] == '\0')
+		return read_fail(reader, value, ERR_MALFORMED,
+				 "is no directory; write one, such as \"/etc/tao/manifest.d\"");
+	if (context->include != NULL)
+		n = context->include(context->include_arg, value->valuestring, reader->files + 1, &why);
+	if (n < 0)
+		return read_fail(reader, value, n, "%s", why.text);
+	for (int i = 1; i <= n && r == 0; i++)
+		r = read_included(reader, i);
+	return r;
+}
+
+/* The services of all files stand in one table. */
+static int make_room(struct reader *reader)
+{
+	struct manifest *m = reader->manifest;
+	size_t n = 0;
+	for (int i = 0; i < reader->n_files; i++) {
+		const cJSON *value = cJSON_GetObjectItemCaseSensitive(reader->trees[i], "services");
+		n += (size_t)cJSON_GetArraySize(value);
+		if (n > MANIFEST_SERVICES_MAX)
+			return read_fail(reader, value, ERR_TOO_LARGE, "are %zu; write at most %d", n,
+					 MANIFEST_SERVICES_MAX);
+	}
+	m->services = arena_alloc(reader->arena, n * sizeof *m->services, _Alignof(struct service));
+	reader->entries = calloc(n + 1, sizeof *reader->entries);
+	return m->services == NULL || reader->entries == NULL ? read_no_memory(reader) : ERR_NONE;
+}
+
+static int read_trees(struct reader *reader)
+{
+	int r = read_file(reader, 0);
 	if (r == 0)
-		r = read_object(reader, reader->tree, OBJECT_top, reader->manifest);
+		r = read_include(reader);
+	if (r == 0)
+		r = make_room(reader);
+	for (int i = 0; i < reader->n_files && r == 0; i++)
+		r = read_object(reader, reader->trees[i], OBJECT_top, reader->manifest);
 	if (r == 0)
 		r = read_host_defaults(reader);
+	if (r == 0)
+		r = read_check_switch_root(reader);
 	if (r == 0)
 		r = read_links(reader);
 	if (r == 0)
@@ -112,31 +182,41 @@ static int read_tree(struct reader *reader)
 	return r;
 }
 
+static void hash_files(const struct reader *reader, uint8_t out[static SHA256_SIZE])
+{
+	struct sha256 hash;
+	sha256_init(&hash, reader->sha256);
+	for (int i = 0; i < reader->n_files; i++)
+		sha256_update(&hash, reader->files[i].json);
+	sha256_out(&hash, out);
+}
+
 int manifest_parse(struct span json, const struct manifest_context *context, struct arena *arena,
 		   struct manifest *manifest, struct diag *diag, struct wr *warnings)
 {
 	cJSON_Hooks hooks = { tree_alloc, free };
-	struct reader reader = { .json = json,
+	/* One manifest is read at a time. */
+	static struct manifest_file files[MANIFEST_FILES_MAX];
+	static cJSON *trees[MANIFEST_FILES_MAX];
+	struct reader reader = { .files = files,
+				 .trees = trees,
 				 .context = context,
 				 .arena = arena,
 				 .diag = diag,
 				 .warnings = warnings,
 				 .manifest = manifest,
 				 .sha256 = sha256_pick() };
+	files[0] = (struct manifest_file){ context->file, json };
 	memset(manifest, 0, sizeof *manifest);
 	diag->text[0] = '\0';
-	int r = manifest_scan(json, context->file, diag);
-	if (r < 0)
-		return r;
 	tree_bytes = 0;
 	cJSON_InitHooks(&hooks);
-	cJSON *tree = cJSON_ParseWithLength((const char *)json.p, json.n);
-	reader.tree = tree;
-	r = tree == NULL ? read_no_memory(&reader) : read_tree(&reader);
-	cJSON_Delete(tree);
+	int r = read_trees(&reader);
+	hash_files(&reader, manifest->sha256.b);
+	for (int i = 0; i < reader.n_files; i++)
+		cJSON_Delete(trees[i]);
 	cJSON_InitHooks(NULL);
 	free(reader.entries);
-	sha256_of(reader.sha256, json, manifest->sha256.b);
 	manifest->host.manifest_sha256 = manifest->sha256;
 	return r;
 }

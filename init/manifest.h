@@ -147,6 +147,9 @@ struct admin_listener {
 	gid_t gid;
 };
 
+/* Of a module's path and parameters. */
+#define MODULE_MAX 1024
+
 /* A file system to mount at boot; strings in the arena. */
 struct mount_entry {
 	const char *source, *target, *type;
@@ -162,11 +165,10 @@ struct host {
 	/* Of a root in a TPM. */
 	const char *root_device; /* as sys_tpm_open takes it; NULL: the root is none in a TPM */
 	const char *root_dir;
-	uint32_t root_pcrs, root_pcr; /* sealed to (bits); measured into */
-	const uint8_t *root_pcr_base; /* 32 bytes; NULL: zeros */
-	const uint8_t *root_srk_name; /* 34 bytes; NULL: the first boot's */
-	struct digest
-		manifest_sha256; /* of the file's bytes, again: for the root worker, which sees the host alone */
+	uint32_t root_pcrs, root_pcr;  /* sealed to (bits); measured into */
+	const uint8_t *root_pcr_base;  /* 32 bytes; NULL: zeros */
+	const uint8_t *root_srk_name;  /* 34 bytes; NULL: the first boot's */
+	struct digest manifest_sha256; /* sha256 again: for the root worker, which sees the host alone */
 	/* Not of the manifest: what the environment adds for the root worker. */
 	struct root_log *root_log;
 	uint8_t guard_name[256]; /* binary SubPrin */
@@ -184,7 +186,9 @@ struct host {
 	const char *runtime;  /* default /run/tao */
 	const char *hostname; /* NULL: leave as it is */
 	const struct mount_entry *mounts;
-	int n_mounts;
+	int n_mounts, n_modules;
+	char *const *modules;	 /* a path, absolute or below /lib/modules/RELEASE, and parameters after a blank */
+	const char *switch_root; /* the target of one of the mounts; NULL: / stays */
 };
 
 struct manifest {
@@ -192,7 +196,8 @@ struct manifest {
 	struct service *services; /* sorted as the manifest has them */
 	uint16_t n_services;
 	uint32_t n_sockets;
-	struct digest sha256; /* of the file's bytes */
+	struct digest
+		sha256; /* of the file's bytes, and after them those of the files it includes, in their order */
 };
 
 /* Bump allocation from one mapping; nothing is freed singly. Zeroed memory; NULL when full. */
@@ -207,6 +212,14 @@ struct diag {
 	char text[512];
 };
 
+/* The manifest's own file is the first. */
+#define MANIFEST_FILES_MAX 257
+
+struct manifest_file {
+	const char *name; /* in messages */
+	struct span json;
+};
+
 /* What reading depends on besides the bytes; so that tests can say it. */
 struct manifest_context {
 	const char *file; /* as named in messages */
@@ -215,6 +228,10 @@ struct manifest_context {
 	gid_t own_gid;
 	uid_t uid_base; /* uids of services' own come from [uid_base, uid_base + uid_count) */
 	uint32_t uid_count;
+	/* Finds the files of an included directory, by name, and reads them: how many (at most MANIFEST_FILES_MAX - 1),
+	 * or ERR_* with the reason and the remedy in why. NULL: every directory is empty. */
+	int (*include)(void *arg, const char *directory, struct manifest_file *files, struct diag *why);
+	void *include_arg;
 };
 
 /* 0, or ERR_* with the first complaint in diag. warnings (may be NULL) gets one line a warning. */

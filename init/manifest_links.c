@@ -124,10 +124,13 @@ static int refuse_duplicates(const struct links *l)
 	const struct manifest *m = l->reader->manifest;
 	for (uint16_t i = 1; i < m->n_services; i++) {
 		uint16_t a = l->sorted[i - 1], b = l->sorted[i];
-		if (strcmp(m->services[a].name, m->services[b].name) == 0)
-			return read_fail(
-				l->reader, l->reader->entries[b], ERR_EXISTS,
-				"stands here a second time; keep one of them, or give this one another name");
+		if (strcmp(m->services[a].name, m->services[b].name) != 0)
+			continue;
+		const char *first = read_file_of(l->reader, l->reader->entries[a]);
+		const char *second = read_file_of(l->reader, l->reader->entries[b]);
+		return read_fail(l->reader, l->reader->entries[b], ERR_EXISTS,
+				 "stands %s%.160s a second time; keep one of them, or give this one another name",
+				 first == second ? "here" : "here after ", first == second ? "" : first);
 	}
 	return ERR_NONE;
 }

@@ -5,6 +5,7 @@
 
 #include "manifest.h"
 #include "sys.h"
+#include "sys_machine.h"
 
 /* Strings and tables of a manifest of MANIFEST_BYTES_MAX; filled lazily. */
 #define ARENA_BYTES ((size_t)64 << 20)
@@ -45,47 +46,112 @@ static bool find_uids(struct manifest_context *context)
 	return best >= 2 * UID_COUNT_MIN;
 }
 
-static ssize_t read_all(const char *file, struct span *json, struct diag *diag)
+/* One mapping takes the bytes of all files, one behind the other. */
+struct loading {
+	const char *manifest;
+	struct arena *arena;
+	uint8_t *bytes;
+	size_t n;
+	const char *directory;
+	struct manifest_file *files;
+	int n_files;
+};
+
+#define LOADING_BYTES (MANIFEST_BYTES_MAX + 2)
+
+static int read_one(struct loading *l, struct manifest_file *file, struct diag *diag, const char *remedy)
 {
-	uint8_t *bytes = sys_map(MANIFEST_BYTES_MAX + 2);
-	if (bytes == NULL) {
-		snprintf(diag->text, sizeof diag->text, "%s: no memory to read it", file);
-		return ERR_IO;
-	}
-	ssize_t n = sys_read_file(file, bytes, MANIFEST_BYTES_MAX + 2);
-	if (n >= 0 && (size_t)n <= MANIFEST_BYTES_MAX) {
-		*json = span_of(bytes, (size_t)n);
+	ssize_t n = sys_read_file(file->name, l->bytes + l->n, LOADING_BYTES - l->n);
+	if (n >= 0 && (size_t)n <= MANIFEST_BYTES_MAX - l->n) {
+		file->json = span_of(l->bytes + l->n, (size_t)n);
+		l->n += (size_t)n;
 		return 0;
 	}
-	sys_unmap(bytes, MANIFEST_BYTES_MAX + 2);
 	if (n == -EFBIG || n > 0)
-		snprintf(diag->text, sizeof diag->text, "%s: larger than %zu MiB; split the host's work", file,
-			 MANIFEST_BYTES_MAX >> 20);
+		snprintf(diag->text, sizeof diag->text, "%.255s: larger than %zu MiB; split the host's work",
+			 file->name, MANIFEST_BYTES_MAX >> 20);
 	else
-		snprintf(diag->text, sizeof diag->text,
-			 "%s: %s; write a manifest there (tao.manifest(5)) or name another with -f", file,
-			 strerror((int)-n));
+		snprintf(diag->text, sizeof diag->text, "%.255s: %s; %s", file->name, strerror((int)-n), remedy);
 	return ERR_IO;
+}
+
+/* ---- a directory of files ---- */
+
+static char *join(struct arena *arena, const char *directory, size_t n, const char *name)
+{
+	char *path = arena_alloc(arena, n + strlen(name) + 2, 1);
+	if (path != NULL) {
+		memcpy(path, directory, n);
+		if (n > 0 && path[n - 1] != '/')
+			path[n++] = '/';
+		strcpy(path + n, name);
+	}
+	return path;
+}
+
+static int found_one(void *arg, const char *name)
+{
+	struct loading *l = arg;
+	size_t n = strlen(name);
+	if (name[0] == '.' || n < 6 || strcmp(name + n - 5, ".json") != 0)
+		return 0;
+	if (l->n_files == MANIFEST_FILES_MAX - 1)
+		return -E2BIG;
+	l->files[l->n_files].name = join(l->arena, l->directory, strlen(l->directory), name);
+	return l->files[l->n_files++].name != NULL ? 0 : -ENOMEM;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct manifest_file *x = a, *y = b;
+	return strcmp(x->name, y->name);
+}
+
+static int include(void *arg, const char *directory, struct manifest_file *files, struct diag *why)
+{
+	struct loading *l = arg;
+	const char *slash = strrchr(l->manifest, '/');
+	l->files = files;
+	l->directory = directory;
+	if (directory[0] != '/')
+		l->directory = join(l->arena, l->manifest, slash != NULL ? (size_t)(slash + 1 - l->manifest) : 0,
+				    directory);
+	int r = l->directory == NULL ? -ENOMEM : sys_list(l->directory, found_one, l);
+	if (r == -E2BIG)
+		snprintf(why->text, sizeof why->text, "%.255s has more than %d files; join some of them",
+			 l->directory, MANIFEST_FILES_MAX - 1);
+	else if (r < 0)
+		snprintf(why->text, sizeof why->text, "%.255s: %s; make the directory, or take this out",
+			 l->directory != NULL ? l->directory : directory, strerror(-r));
+	if (r < 0)
+		return ERR_IO;
+	qsort(files, (size_t)l->n_files, sizeof *files, by_name);
+	for (int i = 0; i < l->n_files; i++)
+		if (read_one(l, &files[i], why, "mend the file or take it out") < 0)
+			return ERR_IO;
+	return l->n_files;
 }
 
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
 		  struct diag *diag, struct wr *warnings)
 {
-	struct manifest_context context = { .file = file, .own_uid = sys_getuid(), .own_gid = sys_getgid() };
-	struct span json = span_of(NULL, 0);
-	if (read_all(file, &json, diag) < 0)
-		return ERR_IO;
+	struct loading l = { .manifest = file, .arena = arena, .bytes = sys_map(LOADING_BYTES) };
+	struct manifest_file own = { .name = file };
+	struct manifest_context context = { .file = file,
+					    .own_uid = sys_getuid(),
+					    .own_gid = sys_getgid(),
+					    .include = include,
+					    .include_arg = &l };
 	*can_setuid = *can_setuid && find_uids(&context);
 	context.can_setuid = *can_setuid;
-	arena->cap = ARENA_BYTES;
-	arena->n = 0;
-	arena->base = sys_map(ARENA_BYTES);
-	int r = ERR_NO_SPACE;
-	if (arena->base != NULL)
-		r = manifest_parse(json, &context, arena, manifest, diag, warnings);
-	else
+	*arena = (struct arena){ .cap = ARENA_BYTES, .base = sys_map(ARENA_BYTES) };
+	int r = ERR_IO;
+	if (l.bytes == NULL || arena->base == NULL)
 		snprintf(diag->text, sizeof diag->text, "%s: no memory to read it", file);
-	sys_unmap((void *)(uintptr_t)json.p, MANIFEST_BYTES_MAX + 2);
+	else if (read_one(&l, &own, diag, "write a manifest there (tao.manifest(5)) or name another with -f") == 0)
+		r = manifest_parse(own.json, &context, arena, manifest, diag, warnings);
+	if (l.bytes != NULL)
+		sys_unmap(l.bytes, LOADING_BYTES);
 	if (r < 0 && arena->base != NULL) {
 		sys_unmap(arena->base, arena->cap);
 		arena->base = NULL;

@@ -10,6 +10,8 @@
 /* As many as a machine's disk layout ever had; each is mounted in turn. */
 #define MOUNTS_MAX 32
 #define MOUNT_OPTIONS_MAX 16
+/* A disk behind a bus, a driver and a file system takes a dozen. */
+#define MODULES_MAX 128
 /* The kernel takes a page. */
 #define MOUNT_DATA_MAX 1024
 #define MOUNT_WAIT (10 * NS_PER_S)
@@ -141,4 +143,68 @@ TAKE(host, mounts)
 	host->mounts = list;
 	host->n_mounts = n;
 	return r;
+}
+
+/* ---- what an initramfs does besides ---- */
+
+TAKE(host, modules)
+{
+	struct host *host = into;
+	int r = read_strings(reader, value, &host->modules, &host->n_modules, 0, MODULES_MAX,
+			     "[\"kernel/drivers/block/virtio_blk.ko\"]");
+	for (int i = 0; i < host->n_modules && r == 0; i++)
+		if (host->modules[i][0] == ' ' || strlen(host->modules[i]) >= MODULE_MAX ||
+		    strstr(host->modules[i], ".ko") == NULL)
+			r = read_fail(
+				reader, value, ERR_MALFORMED,
+				"%s is no module; write the path of a .ko file, and parameters after a blank",
+				quote(host->modules[i]).text);
+	return r;
+}
+
+TAKE(switch_root, root)
+{
+	return read_path(reader, value, 4000, &((struct host *)into)->switch_root);
+}
+
+TAKE(host, switch_root)
+{
+	struct host *host = into;
+	int r = read_object(reader, value, OBJECT_switch_root, host);
+	if (r == 0 && host->switch_root == NULL)
+		return read_fail(reader, value, ERR_MALFORMED, "has no \"root\"; write {\"root\": \"/sysroot\"}");
+	return r;
+}
+
+/* path is root or below it. */
+static bool is_within(const char *path, const char *root)
+{
+	size_t n = strlen(root);
+	return strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+int read_check_switch_root(struct reader *reader)
+{
+	static const char *const moved[] = { "/proc", "/sys", "/dev", "/run" };
+	const struct host *host = &reader->manifest->host;
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(reader->trees[0], "host");
+	const cJSON *mounts = cJSON_GetObjectItemCaseSensitive(value, "mounts");
+	bool found = false;
+	if (host->switch_root == NULL)
+		return ERR_NONE;
+	for (int i = 0; i < host->n_mounts; i++) {
+		const char *target = host->mounts[i].target;
+		bool reached = is_within(target, host->switch_root);
+		for (size_t k = 0; k < sizeof moved / sizeof moved[0]; k++)
+			reached = reached || is_within(target, moved[k]);
+		if (!reached)
+			return read_fail(reader, cJSON_GetArrayItem(mounts, i), ERR_MALFORMED,
+					 "cannot be reached when %.100s is /; mount it below that",
+					 host->switch_root);
+		found = found || strcmp(target, host->switch_root) == 0;
+	}
+	if (!found)
+		return read_fail(reader, cJSON_GetObjectItemCaseSensitive(value, "switch_root"), ERR_NOT_FOUND,
+				 "nothing is mounted on %.100s; write it into \"mounts\"", host->switch_root);
+	return ERR_NONE;
 }

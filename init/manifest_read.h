@@ -18,7 +18,9 @@
 
 #define RECENT_STRINGS 64
 struct reader {
-	struct span json;
+	struct manifest_file *files; /* the manifest's own, and what it includes */
+	cJSON **trees;		     /* of each */
+	int n_files;
 	const struct manifest_context *context;
 	struct arena *arena;
 	struct diag *diag;
@@ -26,7 +28,6 @@ struct reader {
 	unsigned n_warnings;
 	struct manifest *manifest;
 	const struct sha256_impl *sha256;
-	const cJSON *tree;
 	const cJSON **entries;	      /* of services, by their index */
 	char *recent[RECENT_STRINGS]; /* of read_keep(), by a hash */
 	const char **list;	      /* the last of read_strings() */
@@ -41,6 +42,7 @@ enum object {
 	OBJECT_guard,
 	OBJECT_admin,
 	OBJECT_mount,
+	OBJECT_switch_root,
 	OBJECT_service,
 	OBJECT_stop,
 	OBJECT_on_failure,
@@ -67,6 +69,8 @@ int read_object(struct reader *reader, const cJSON *value, enum object object, v
 int read_fail(struct reader *reader, const cJSON *value, int err, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 int read_no_memory(struct reader *reader);
+/* The file that the value stands in. */
+const char *read_file_of(const struct reader *reader, const cJSON *value);
 void read_warn(struct reader *reader, const cJSON *value, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -116,6 +120,8 @@ int read_paths(struct reader *reader, const cJSON *value, const char *const **in
 /* ---- parts ---- */
 
 int read_host_defaults(struct reader *reader);
+/* Does what is mounted stay within reach under the new root? */
+int read_check_switch_root(struct reader *reader);
 int read_capabilities(struct reader *reader, const cJSON *value, struct service *service);
 int read_limits(struct reader *reader, const cJSON *value, struct service *service);
 int read_signal(struct reader *reader, const cJSON *value, int *signal);

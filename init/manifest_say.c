@@ -66,19 +66,36 @@ static void write_path(const struct where *where, char *out, size_t cap)
 	}
 }
 
+/* In which file, and where there; NULL: in none. */
+static const struct manifest_file *find_file(const struct reader *reader, const cJSON *value, struct where *where)
+{
+	for (int i = 0; value != NULL && i < reader->n_files; i++)
+		if (find(reader->trees[i], value, where))
+			return &reader->files[i];
+	return NULL;
+}
+
+const char *read_file_of(const struct reader *reader, const cJSON *value)
+{
+	struct where where;
+	const struct manifest_file *file = find_file(reader, value, &where);
+	return file != NULL ? file->name : reader->context->file;
+}
+
 /* file:line:column: path: */
 static size_t begin(const struct reader *reader, const cJSON *value, char *out, size_t cap)
 {
 	struct where where;
 	char path[PATH_MAX_SHOWN];
 	int n;
-	if (value == NULL || !find(reader->tree, value, &where)) {
+	const struct manifest_file *file = find_file(reader, value, &where);
+	if (file == NULL) {
 		n = snprintf(out, cap, "%.255s: ", reader->context->file);
 	} else {
-		struct text_place place = manifest_place(reader->json, where.nth);
+		struct text_place place = manifest_place(file->json, where.nth);
 		write_path(&where, path, sizeof path);
-		n = snprintf(out, cap, "%.160s:%zu:%zu: %s%s", reader->context->file, place.line, place.column,
-			     path, path[0] != '\0' ? ": " : "");
+		n = snprintf(out, cap, "%.160s:%zu:%zu: %s%s", file->name, place.line, place.column, path,
+			     path[0] != '\0' ? ": " : "");
 	}
 	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "initramfs.h"
 #include "log.h"
 #include "mounts.h"
 #include "sys.h"
@@ -80,12 +81,20 @@ int mount_worker(int socket, void *arg)
 {
 	const struct host *host = arg;
 	struct mounts_made made = { 0 };
+	initramfs_modules(host, &made);
 	for (int i = 0; i < host->n_mounts && made.error == 0; i++) {
 		made.error = mount_one(&host->mounts[i]);
 		if (made.error < 0)
 			say(&made, &host->mounts[i], i);
 	}
-	return sys_write_all(socket, &made, sizeof made) < 0 ? 1 : 0;
+	if (made.error == 0 && host->switch_root != NULL)
+		initramfs_leave(host, &made);
+	if (sys_write_all(socket, &made, sizeof made) < 0)
+		return 1;
+	/* PID 1 says when the new root is /. */
+	if (made.error == 0 && host->switch_root != NULL && sys_read(socket, &made, 1) == 1)
+		initramfs_remove();
+	return 0;
 }
 
 /* ---- at the end ---- */

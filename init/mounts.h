@@ -14,7 +14,8 @@ struct mounts_made {
 	char text[512];
 };
 
-/* The life of the worker; arg is the struct host of the manifest. Blocks. */
+/* The life of the worker that loads modules, mounts, and makes way for another root (initramfs.h); arg is the struct host
+ * of the manifest. Blocks. */
 int mount_worker(int socket, void *arg);
 
 /* Swap off, then every file system that is on a device off, the last mounted first; what is busy is made read-only.

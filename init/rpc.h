@@ -45,6 +45,7 @@ struct admin_call {
 	struct span text;	       /* of the answer; p is NULL: none */
 	int only;		       /* unit that the request names, -1: all of them */
 	bool with_host, with_services; /* what the answer has */
+	bool with_graph;	       /* … of the services: their order instead of their names to the Tao */
 	bool later;		       /* answered when what it waits for has happened */
 	char error[384];
 };

@@ -31,7 +31,10 @@ int rpc_text_n(struct span text)
 
 void rpc_fail_counter(struct rpc_call *call, int err)
 {
-	rpc_fail(call, "%s", err == ERR_NOT_FOUND ? "No such counter" : err_text(err));
+	rpc_fail(call, "%s",
+		 err == ERR_NOT_FOUND  ? "No such counter"
+		 : err == ERR_NO_SPACE ? "No space left to store it"
+				       : err_text(err));
 }
 
 void rpc_ask_counter(struct rpc_call *call, const uint8_t *owner, enum counter_op op, struct span label,

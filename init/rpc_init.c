@@ -12,6 +12,7 @@
 
 void admin_status(struct admin_call *call)
 {
+	call->with_graph = call->request.has_action && strcmp(call->request.action, "graph") == 0;
 	call->with_host = call->only < 0;
 	call->with_services = true;
 }

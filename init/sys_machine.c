@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/module.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -9,9 +14,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "sys_machine.h"
+
+/* Deeper than any initramfs; what is below stays. */
+#define REMOVE_DEPTH 32
 
 static int result(int r)
 {
@@ -47,6 +57,74 @@ bool sys_is_mount(const char *path)
 	strcpy(parent, path);
 	strcat(parent, "/..");
 	return stat(parent, &above) == 0 && here.st_dev != above.st_dev;
+}
+
+int sys_list(const char *directory, int (*each)(void *arg, const char *name), void *arg)
+{
+	DIR *open = opendir(directory);
+	struct dirent *entry;
+	int r = 0;
+	if (open == NULL)
+		return -errno;
+	while (r >= 0 && (entry = readdir(open)) != NULL)
+		r = each(arg, entry->d_name);
+	closedir(open);
+	return r;
+}
+
+int sys_load_module(const char *path, const char *parameters)
+{
+	size_t n = strlen(path);
+	bool packed = n < 3 || strcmp(path + n - 3, ".ko") != 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = result((int)syscall(SYS_finit_module, fd, parameters, packed ? MODULE_INIT_COMPRESSED_FILE : 0));
+	close(fd);
+	return r;
+}
+
+bool sys_root_is_memory(void)
+{
+	struct statfs fs;
+	return statfs("/", &fs) == 0 && (fs.f_type == RAMFS_MAGIC || fs.f_type == TMPFS_MAGIC);
+}
+
+int sys_take_root(void)
+{
+	int r = result(mount(".", "/", NULL, MS_MOVE, NULL));
+	if (r == 0)
+		r = result(chroot("."));
+	return r < 0 ? r : result(chdir("/"));
+}
+
+/* The path in p, of n bytes, is a directory. */
+static void remove_in(char p[static PATH_MAX], size_t n, dev_t device, unsigned depth)
+{
+	DIR *directory = opendir(p);
+	struct dirent *entry;
+	struct stat st;
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		int k = snprintf(p + n, PATH_MAX - n, "/%s", entry->d_name);
+		if (entry->d_name[0] == '.' && (p[n + 2] == '\0' || strcmp(p + n + 2, ".") == 0))
+			continue;
+		if ((size_t)k >= PATH_MAX - n || lstat(p, &st) < 0 || st.st_dev != device)
+			continue;
+		if (S_ISDIR(st.st_mode) && depth > 0)
+			remove_in(p, n + (size_t)k, device, depth - 1);
+		p[n + (size_t)k] = '\0';
+		remove(p);
+	}
+	if (directory != NULL)
+		closedir(directory);
+}
+
+void sys_remove_all(const char *path)
+{
+	char p[PATH_MAX];
+	struct stat st;
+	if (stat(path, &st) == 0)
+		remove_in(p, (size_t)snprintf(p, sizeof p, "%s", path), st.st_dev, REMOVE_DEPTH);
 }
 
 int sys_set_hostname(const char *name)

@@ -13,6 +13,16 @@ int sys_swap_off(const char *path);
 int sys_remount_read_only(const char *target);
 /* Is something mounted there already? */
 bool sys_is_mount(const char *path);
+/* Calls each with the name of every entry, in no order, until it returns less than 0. */
+int sys_list(const char *directory, int (*each)(void *arg, const char *name), void *arg);
+/* Parameters as on a command line. -EEXIST: it is there. What does not end in .ko the kernel is asked to unpack. */
+int sys_load_module(const char *path, const char *parameters);
+/* Is / a ramfs or tmpfs, as an initramfs is? */
+bool sys_root_is_memory(void);
+/* The working directory, where something is mounted, becomes /. */
+int sys_take_root(void);
+/* All that is in a directory, on its file system. */
+void sys_remove_all(const char *path);
 int sys_set_hostname(const char *name);
 int sys_loopback_up(void);
 /* Ctrl-alt-del becomes SIGINT. -EINVAL in a pid namespace: that is how a container is told from a machine. */

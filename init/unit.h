@@ -34,6 +34,9 @@ enum unit_event {
 /* Why it is in its state, for people. */
 #define UNIT_REASON_MAX 320
 
+/* Of its first start, for the picture of a boot: it waits, is measured, is starting, and is ready or has failed. */
+#define UNIT_MOMENTS 4
+
 /* There is one for each service, so that it is as small as it can be: by size, flags as bits. */
 struct unit {
 	struct stream channel;
@@ -58,6 +61,8 @@ struct unit {
 	uint32_t streak;	    /* ends in a row without ten good seconds between */
 	uint32_t tries;		    /* starts in a row that failed for want of something */
 	uint32_t in_window;	    /* restarts since window_start */
+	/* 1 + ms since the host began; 0: not yet. */
+	uint32_t moments[UNIT_MOMENTS];
 	uint8_t state;		    /* enum unit_state */
 	uint8_t complaints;	    /* lines of the log about what it notified in vain */
 	bool wanted : 1;	    /* somebody wants it up */
@@ -76,7 +81,8 @@ struct unit {
 	bool asking : 1, asked : 1; /* its question is in the ring, with the measure worker */
 	bool waiting_memory : 1;    /* its channel waits for room in the pool */
 	bool waiting_counter : 1;   /* … for a counter, and keeps the request in its buffer */
-	bool has_cgroup : 1;	    /* its directory is there */
+	bool has_cgroup : 1;	    /* its directory is there … */
+	bool cgroup_killed : 1;	    /* … and is one that was killed */
 	bool refused : 1;	    /* the policy did not let it run, or stopped it */
 	bool runnable : 1;	    /* a whole request stands in its channel's buffer */
 	bool swept : 1;		    /* the killer found nobody left of its uid */

@@ -50,7 +50,7 @@ typedef struct _tao_InitRequest {
     bool has_service;
     char service[65]; /* empty or absent: all of them, or the host */
     bool has_action;
-    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Signal: its name */
+    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Status: graph; Signal: its name */
     bool has_wait;
     bool wait; /* answer when it is done */
     bool has_verb;
@@ -85,6 +85,14 @@ typedef struct _tao_ServiceStatus {
     bool essential;
     bool has_uid;
     int32_t uid;
+    /* Only if asked for by the action "graph", which leaves program and principal out: */
+    pb_callback_t after; /* what it comes after, as places in the list of all services: what it requires … */
+    bool has_requires;
+    uint32_t requires; /* … so many, … */
+    bool has_wants;
+    uint32_t wants; /* … what it wants, so many, then the others */
+    pb_size_t moments_count;
+    uint32_t moments[4]; /* 1 + ms from the host's start to its first waiting, measuring, starting, and rest; 0 never */
 } tao_ServiceStatus;
 
 typedef struct _tao_HostStatus {
@@ -117,7 +125,7 @@ extern "C" {
 #define tao_RpcRequest_init_default              {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_default             {{{NULL}, NULL}, false, "", false, 0}
 #define tao_InitRequest_init_default             {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0}
-#define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
+#define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}}
 #define tao_HostStatus_init_default              {{{NULL}, NULL}, false, "", false, "", false, ""}
 #define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcRequestHeader_init_zero           {"", 0}
@@ -125,7 +133,7 @@ extern "C" {
 #define tao_RpcRequest_init_zero                 {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_zero                {{{NULL}, NULL}, false, "", false, 0}
 #define tao_InitRequest_init_zero                {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0}
-#define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0}
+#define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}}
 #define tao_HostStatus_init_zero                 {{{NULL}, NULL}, false, "", false, "", false, ""}
 #define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 
@@ -166,6 +174,10 @@ extern "C" {
 #define tao_ServiceStatus_type_tag               10
 #define tao_ServiceStatus_essential_tag          11
 #define tao_ServiceStatus_uid_tag                12
+#define tao_ServiceStatus_after_tag              20
+#define tao_ServiceStatus_requires_tag           21
+#define tao_ServiceStatus_wants_tag              22
+#define tao_ServiceStatus_moments_tag            23
 #define tao_HostStatus_principal_tag             1
 #define tao_HostStatus_place_tag                 2
 #define tao_HostStatus_problem_tag               3
@@ -232,7 +244,11 @@ X(a, CALLBACK, OPTIONAL, BYTES,    program,           8) \
 X(a, CALLBACK, OPTIONAL, BYTES,    principal,         9) \
 X(a, STATIC,   OPTIONAL, STRING,   type,             10) \
 X(a, STATIC,   OPTIONAL, BOOL,     essential,        11) \
-X(a, STATIC,   OPTIONAL, INT32,    uid,              12)
+X(a, STATIC,   OPTIONAL, INT32,    uid,              12) \
+X(a, CALLBACK, REPEATED, UINT32,   after,            20) \
+X(a, STATIC,   OPTIONAL, UINT32,   requires,         21) \
+X(a, STATIC,   OPTIONAL, UINT32,   wants,            22) \
+X(a, STATIC,   REPEATED, UINT32,   moments,          23)
 #define tao_ServiceStatus_CALLBACK pb_default_field_callback
 #define tao_ServiceStatus_DEFAULT NULL
 

@@ -157,3 +157,55 @@ inside() # COMMAND…
 	[ "$status" -eq 0 ]
 	grep -qE '^Uid:.1000.1000' "$work/log"
 }
+
+# Ids from 100000 on for 65536 of the container's; the root belongs to its root, as a runtime's unpacking leaves it.
+user_namespace()
+{
+	chown -R 100000:100000 "$work/bundle/rootfs"
+	config '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}] |
+		.linux.gidMappings = .linux.uidMappings'
+}
+
+@test "in a user namespace: services get uids of their own, from those that are mapped" {
+	user_namespace
+	services '"a": { "exec": ["/bin/probe", "rights"], "type": "oneshot" }, "b": { "exec": ["/bin/probe", "exit", "9"], "after": ["a"], "essential": true, "restart": "never" }'
+	container
+	cat "$work/log"
+	[ "$status" -eq 9 ]
+	uid=$(sed -n 's/^Uid:.\([0-9]*\).*/\1/p' "$work/log")
+	[ "$uid" -gt 0 ] && [ "$uid" -lt 65534 ]
+}
+
+@test "in a user namespace, as another user than its root, with a read-only root" {
+	user_namespace
+	services '"a": { "exec": ["/bin/probe", "rights"], "type": "oneshot" }, "b": { "exec": ["/bin/probe", "exit", "9"], "after": ["a"], "essential": true, "restart": "never" }'
+	config '.root.readonly = true | .process.user = {"uid": 1000, "gid": 1000} | .process.capabilities = {"bounding": [], "effective": [], "permitted": []}'
+	container
+	cat "$work/log"
+	[ "$status" -eq 9 ]
+	grep -qE '^Uid:.1000.1000' "$work/log"
+}
+
+@test "in a user namespace with a cgroup2 of its own, strays go with their service" {
+	user_namespace
+	services '"a": { "exec": ["/bin/probe", "stray"], "restart_delay": "0ms", "max_restarts": 3 }, "b": { "exec": ["/bin/probe", "wait"] }'
+	config '.linux.namespaces += [{"type": "cgroup"}] | .mounts += [{"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]},
+		{"destination": "/sys/fs/cgroup", "type": "cgroup2", "source": "cgroup2", "options": ["nosuid", "nodev", "noexec", "rw"]}]'
+	in_background
+	eventually 'inside /bin/taoctl status a | grep -q "gave up"'
+	[ "$(grep -c "stray left" "$work/log")" = 4 ]
+	run -0 inside /bin/ps
+	[ "$(grep -c probe <<<"$output")" = 1 ]
+}
+
+@test "a root and a /run that are read-only: services run, and it is said that nobody reaches the admin socket" {
+	services '"a": { "exec": ["/bin/probe", "exit", "5"], "essential": true, "restart": "never" },
+		"n": { "exec": ["/bin/probe", "wait"], "ready": "notify" }'
+	config '.root.readonly = true | .mounts += [{"destination": "/run", "type": "tmpfs", "source": "none", "options": ["ro"]}]'
+	jq '.services.a.after = ["n"]' "$work/bundle/rootfs/etc/tao/manifest.json" >"$work/m" && cp "$work/m" "$work/bundle/rootfs/etc/tao/manifest.json"
+	container
+	cat "$work/log"
+	[ "$status" -eq 5 ]
+	grep -q "admin channel /run/tao/admin_socket: .*; taoctl cannot reach" "$work/log"
+	grep "n: " "$work/log" | grep -q "/run/tao.*host.runtime"
+}

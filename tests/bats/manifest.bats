@@ -60,3 +60,36 @@ setup()
 		}
 	done
 }
+
+@test "a directory of files is read in the order of names, measured with the manifest, and wrong files are named" {
+	taoinit=$O/taoinit
+	mkdir "$BATS_TEST_TMPDIR/more.d"
+	echo '{ "version": 1, "include": "more.d", "host": { "root": { "type": "tpm" }, "guard": { "type": "allow" } }, "services": {} }' >"$manifest"
+	one() { echo "{ \"version\": 1, \"services\": { \"$1\": { \"exec\": [\"/bin/true\"], \"measure\": { \"trust_rootfs\": true } } } }"; }
+	one second >"$BATS_TEST_TMPDIR/more.d/20.json"
+	one first >"$BATS_TEST_TMPDIR/more.d/10.json"
+	echo rubbish >"$BATS_TEST_TMPDIR/more.d/.30.json"
+	echo rubbish >"$BATS_TEST_TMPDIR/more.d/40.json~"
+	run -0 "$taoinit" -n "$manifest"
+	[[ "$output" == *first*second* ]]
+	run -0 "$taoinit" -n "$BATS_TEST_TMPDIR/more.d/10.json"
+	# Each byte of them is measured.
+	run -0 "$O/taoverify" predict "$manifest"
+	before=$output
+	printf ' ' >>"$BATS_TEST_TMPDIR/more.d/20.json"
+	run -0 "$O/taoverify" predict "$manifest"
+	[ "$output" != "$before" ]
+	one first >"$BATS_TEST_TMPDIR/more.d/30.json"
+	run -78 "$taoinit" -n "$manifest"
+	[[ "$output" == *"more.d/30.json:1:31: services.first: stands here after $BATS_TEST_TMPDIR/more.d/10.json a second time"* ]]
+	echo '{' >"$BATS_TEST_TMPDIR/more.d/30.json"
+	run -78 "$taoinit" -n "$manifest"
+	[[ "$output" == *"more.d/30.json:2:1: "* ]]
+	rm "$BATS_TEST_TMPDIR/more.d/30.json"
+	mkdir "$BATS_TEST_TMPDIR/more.d/30.json"
+	run -78 "$taoinit" -n "$manifest"
+	[[ "$output" == *"more.d/30.json: Is a directory; mend"* ]]
+	rm -r "$BATS_TEST_TMPDIR/more.d"
+	run -78 "$taoinit" -n "$manifest"
+	[[ "$output" == *"include: "*"more.d: No such file or directory; make the directory"* ]]
+}

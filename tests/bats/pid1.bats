@@ -15,8 +15,19 @@ setup()
 {
 	helpers_setup
 	# In the long form, a thousand.
-	restarts="\"restart_delay\": \"0ms\", \"max_restarts\": 30"
-	[ -z "${TAO_SOAK:-}" ] || restarts="\"restart_delay\": \"0ms\", \"max_restarts\": 1000"
+	n=50
+	[ -z "${TAO_SOAK:-}" ] || n=1000
+	restarts="\"restart_delay\": \"0ms\", \"restart_window\": \"1h\", \"max_restarts\": $n"
+}
+
+# The service s, which leaves a stray each time, has been restarted n times and then given up.
+gave_up()
+{
+	while kill -0 "$host" && [ "$(ctl --json status s | jq .services[0].restarts)" -lt "$n" ]; do sleep 0.5; done
+	eventually '[ "$(state_of s)" = failed ]'
+	left=$(grep -c "stray left" "$work/log")
+	echo "$left strays left"
+	[ "$left" = $((n + 1)) ]
 }
 
 teardown()
@@ -108,14 +119,14 @@ teardown()
 	[ -e /sys/fs/cgroup/unified/cgroup.procs ] || [ -e /sys/fs/cgroup/cgroup.procs ]
 	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
 	start_host
-	eventually '[ "$(state_of s)" = failed ]'
+	gave_up
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
 }
 
 @test "what a service leaves behind goes with it: by its uid, where there are no cgroups" {
 	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
 	start_host unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
-	eventually '[ "$(state_of s)" = failed ]'
+	gave_up
 	[ ! -e "/sys/fs/cgroup/unified/tao-$host" ]
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
 }
@@ -133,7 +144,7 @@ start_as_nobody()
 	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
 	start_as_nobody
 	eventually "pgrep -P $host tao-keep"
-	eventually '[ "$(state_of s)" = failed ]'
+	gave_up
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
 	eventually "[ -z \"\$(pgrep -P $host tao-keep)\" ]"
 }
@@ -316,4 +327,36 @@ spy_on() # SERVICE-JSON PID-COMMAND
 	ctl shutdown
 	wait "$host"
 	host=
+}
+
+# Anonymous memory in KiB, and descriptors, of the host and of its workers.
+held()
+{
+	local pid memory=0 fds=0
+	for pid in "$host" $(pgrep -P "$host" tao-); do
+		memory=$((memory + $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")))
+		fds=$((fds + $(find "/proc/$pid/fd" -type l | wc -l)))
+	done
+	echo "$memory $fds"
+}
+
+@test "ten thousand restarts take no memory and no descriptors" {
+	many=10000
+	[ -z "${TAO_SOAK:-}" ] || many=1000000
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"restart\": \"always\", \"restart_delay\": \"0ms\" },
+		\"w\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	start_host
+	reached() { [ "$(ctl --json status s | jq .services[0].restarts)" -ge "$1" ]; }
+	eventually 'reached 1000'
+	ctl stop s
+	before=$(held)
+	ctl start s --no-wait
+	while kill -0 "$host" && ! reached "$many"; do sleep 0.5; : >"$work/log"; done
+	ctl stop s
+	after=$(held)
+	echo "KiB and descriptors before: $before, after: $after"
+	[ "${after#* }" = "${before#* }" ]
+	# A page or two is a table that grows with the first use of something, not with each.
+	[ "${after% *}" -le $((${before% *} + 32)) ]
+	[ "$(state_of w)" = up ]
 }

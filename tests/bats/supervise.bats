@@ -186,8 +186,8 @@ notifier() # NAME WORDS [JSON]
 	[ "$(state_of a)" = backoff ]
 	sleep 2
 	$as_nobody prlimit --pid "$host" --nproc=4096:
-	eventually '[ "$(state_of a)" = up ]'
 	says "a: runs after"
+	eventually '[ "$(state_of a)" = up ]'
 	[ "$(grep -c 'cannot start a process' "$work/log")" = 1 ]
 }
 
@@ -222,4 +222,100 @@ notifier() # NAME WORDS [JSON]
 	start_host
 	eventually '[ "$(state_of a)" = failed ]'
 	[[ $(ctl --json status a | jq -r '.services[0].reason') == *"/proc/nowhere"*"host.runtime" ]]
+}
+
+@test "tree and chart: what comes after what, and the parts of the boot, as text, JSON and SVG" {
+	services "\"base\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"type\": \"oneshot\" },
+		\"log\": { \"exec\": [\"$tools/probe\", \"wait\"] },
+		\"db\": { \"exec\": [\"$tools/probe\", \"wait\"], \"requires\": [\"base\"], \"wants\": [\"log\"] },
+		\"bad\": { \"exec\": [\"$tools/probe\", \"exit\", \"3\"], \"type\": \"oneshot\" },
+		\"main\": { \"exec\": [\"$tools/probe\", \"wait\"], \"requires\": [\"db\"], \"after\": [\"bad\", \"base\"] }"
+	start_host
+	eventually 'ctl --json tree | jq -e ".services[] | select(.name == \"main\") | .state == \"up\"" >/dev/null'
+	run -0 ctl tree
+	[ "$output" = "main (up)
+├─ requires db (up)
+│  ├─ requires base (done)
+│  └─ wants log (up)
+├─ after bad (failed)
+└─ after base (done)" ]
+	run -0 ctl --json chart
+	[ "$(jq -c '.services[] | select(.name == "db") | [.requires, .wants, .after]' <<<"$output")" = '[["base"],["log"],[]]' ]
+	[ "$(jq '[.services[] | select(.ready_ms >= .measuring_ms)] | length' <<<"$output")" = 5 ]
+	[ "$(jq '.services[] | select(.name == "main") | .waiting_ms <= .measuring_ms and .measuring_ms <= .starting_ms' <<<"$output")" = true ]
+	run -0 ctl chart
+	python3 -c 'import sys, xml.dom.minidom as x; d = x.parseString(sys.stdin.buffer.read())
+words = [t.firstChild.data for t in d.getElementsByTagName("text")]
+assert all(n in words for n in ("main", "db", "bad", "base", "log", "waiting", "measuring", "starting", "ready")), words
+assert len([r for r in d.getElementsByTagName("rect") if r.getAttribute("fill") == "#d9534f"]) == 2' <<<"$output"
+	run -2 ctl tree main
+}
+
+# A file system of its own for the keys, which $work/keys is in the host's mount namespace, with so much room.
+on_a_small_disk() # SIZE COMMAND…
+{
+	local size=$1
+	shift
+	mkdir -p "$work/keys"
+	"$@" unshare --mount sh -c 'mount -t tmpfs -o size="$1" none "$2"; shift 2; exec "$@"' sh "$size" "$work/keys"
+}
+
+in_its_view() # COMMAND…
+{
+	nsenter --mount --target "$host" "$@"
+}
+
+@test "a disk that is full at the first boot: no key file, and the reason" {
+	services "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	mkdir -p "$work/keys"
+	status=0
+	timeout 60 unshare --mount sh -c 'mount -t tmpfs -o size=4k,nr_inodes=3 none "$1"; head -c 4096 /dev/zero >"$1/fill"
+		"$2" -f "$3"; s=$?; ls "$1" >"$4"; exit $s' sh "$work/keys" "$tools/taoinit" "$work/manifest.json" "$work/left" \
+		>"$work/log" 2>&1 3>&- </dev/null || status=$?
+	cat "$work/log"
+	[ "$status" -eq 255 ]
+	grep -qF "$work/keys/keys: no space to make it" "$work/log"
+	[ "$(cat "$work/left")" = fill ]
+}
+
+@test "a disk that fills up: storing fails with the reason, what was stored stays, and it works when there is room" {
+	cp "$(command -v busybox)" "$work/sh"
+	chmod 755 "$work/sh"
+	command="t=$tools/tao; \$t counter c 5; while :; do \$t counter c 6 && echo stored; \$t counter c; sleep 0.1; done"
+	services "\"a\": { \"exec\": [\"$work/sh\", \"-c\", \"${command/5;/5; echo first; read x <$work/go;}\"] },
+		\"w\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
+	mkfifo -m 666 "$work/go"
+	on_a_small_disk 64k start_host
+	says first
+	in_its_view sh -c 'cat /dev/zero >"$1/fill" 2>/dev/null || true' sh "$work/keys"
+	echo >"$work/go"
+	says "No space left"
+	says 5
+	run ! grep -q stored "$work/log"
+	[ "$(state_of w)" = up ]
+	in_its_view rm "$work/keys/fill"
+	says stored
+	says 6
+}
+
+@test "no memory to be had: what runs goes on, is started again and can be looked at" {
+	services "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }, $(notifier n READY=1 '"ready": "notify"')"
+	start_host
+	eventually '[ "$(state_of a) $(state_of n)" = "up up" ]'
+	# Not a page more than it has mapped.
+	prlimit --pid "$host" --as="$(($(sed -n 's/^VmSize:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$host/status") * 1024)):"
+	local i
+	for i in 1 2 3; do
+		for service in a n; do
+			pid=$(pid_of "$service")
+			kill -KILL "$pid"
+			eventually "[ \"\$(pid_of $service)\" != $pid ] && [ \"\$(state_of $service)\" = up ]"
+		done
+	done
+	run -0 ctl status
+	ctl stop a
+	[ "$(state_of a)" = down ]
+	ctl shutdown
+	wait "$host"
+	host=
 }

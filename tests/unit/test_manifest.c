@@ -60,7 +60,7 @@ static struct arena arena = { memory, 0, ARENA_BYTES };
 static struct manifest m;
 static struct diag diag;
 static char warned[8192];
-static struct manifest_context context = { "m.json", true, 1000, 1001, 0x70000000, 0x0ffeffff };
+static struct manifest_context context = { "m.json", true, 1000, 1001, 0x70000000, 0x0ffeffff, NULL, NULL };
 
 static int read_span(struct span json)
 {
@@ -355,6 +355,16 @@ TEST(host_keys)
 		{ "\"rot\":{}", "host.rot:", "no such key", "did you mean \"root\"?" },
 		{ "\"zzzzz\":{}", "host.zzzzz:", "no such key", "tao.manifest(5)" },
 		{ "\"mounts\":[{}]", "host.mounts[0]:", "no \"source\"", "write" },
+		{ "\"modules\":[\"loop\"]", "host.modules:", "\"loop\" is no module", ".ko file" },
+		{ "\"modules\":[\" a.ko\"]", "host.modules:", "\" a.ko\" is no module", ".ko file" },
+		{ "\"modules\":[1]", "host.modules[0]:", "no string", "" },
+		{ "\"switch_root\":{}", "host.switch_root:", "no \"root\"", "/sysroot" },
+		{ "\"switch_root\":{\"root\":\"x\"}", "host.switch_root.root:", "no absolute path", "/" },
+		{ "\"switch_root\":{\"root\":\"/r\"}", "host.switch_root:", "nothing is mounted on /r", "mounts" },
+		{ "\"switch_root\":{\"root\":\"/r\"},\"mounts\":[{\"source\":\"/dev/a\",\"target\":\"/"
+		  "r\",\"type\":"
+		  "\"a\"},{\"source\":\"/dev/b\",\"target\":\"/rest\",\"type\":\"a\"}]",
+		  "host.mounts[1]:", "cannot be reached when /r is /", "below" },
 		{ "\"mounts\":[{\"source\":\"x\",\"target\":\"/\",\"type\":\"bind\"}]",
 		  "host.mounts[0]:", "binds \"x\"", "write one" },
 		{ "\"mounts\":[{\"options\":[\"a,b\"]}]", "host.mounts[0].options:", "\"a,b\"", "by itself" },
@@ -981,6 +991,128 @@ TEST(entry_of_the_manual)
 	CHECK(memcmp(m.services[0].entry.b, want, 32) == 0);
 }
 
+/* ---- included files ---- */
+
+static const char *const *in_directory; /* name and text, in turn; NULL at the end */
+
+static int include_table(void *arg, const char *directory, struct manifest_file *files, struct diag *why)
+{
+	int n = 0;
+	CHECK_STR((const char *)arg, "arg");
+	if (strcmp(directory, "more.d") != 0) {
+		snprintf(why->text, sizeof why->text, "there is no %s", directory);
+		return ERR_IO;
+	}
+	for (; in_directory[2 * n] != NULL; n++)
+		files[n] = (struct manifest_file){ in_directory[2 * n], span_str(in_directory[2 * n + 1]) };
+	return n;
+}
+
+static int read_with(const char *const *files, const char *json)
+{
+	struct manifest_context plain = context;
+	struct wr w = wr_to(warned, sizeof warned - 1);
+	char arg[] = "arg";
+	context.include = include_table;
+	context.include_arg = arg;
+	in_directory = files;
+	arena.n = 0;
+	int r = manifest_parse(span_str(json), &context, &arena, &m, &diag, &w);
+	context = plain;
+	return r;
+}
+
+#define INCLUDING                                                                                                 \
+	"{\"version\":1,\"include\":\"more.d\",\"host\":{\"guard\":{\"type\":\"allow\"}},"                        \
+	"\"services\":{\"main\":{\"exec\":[\"/m\"],\"requires\":[\"db\"]}}}"
+
+TEST(modules_and_root)
+{
+	CHECK_INT(
+		read_host(
+			"\"modules\":[\"a.ko\",\"/b.ko x=1 y=2\"],\"switch_root\":{\"root\":\"/r\"},\"mounts\":[{"
+			"\"source\":\"/dev/a\",\"target\":\"/r\",\"type\":\"a\"},{\"source\":\"/dev/"
+			"b\",\"target\":\"/"
+			"r/var\",\"type\":\"a\"},{\"source\":\"x\",\"target\":\"/run/x\",\"type\":\"tmpfs\"}]"),
+		0);
+	CHECK_INT(m.host.n_modules, 2);
+	CHECK_STR(m.host.modules[1], "/b.ko x=1 y=2");
+	CHECK_STR(m.host.switch_root, "/r");
+}
+
+TEST(included_files)
+{
+	static const char db[] =
+		"{\"version\":1,\"services\":{\"db\":{\"exec\":[\"/db\"],\"after\":[\"net\"]}}}\n";
+	static const char net[] =
+		"{\"version\":1,\"services\":{\"net\":{\"exec\":[\"/n\"]},\"dns\":{\"exec\":[\"/d\"]}}}";
+	static const char *const none[] = { NULL };
+	static const char *const two[] = { "a.json", db, "b.json", net, NULL };
+	static const char *const empty[] = { "a.json", "{\"version\":1}", NULL };
+	struct sha256 hash;
+	uint8_t want[SHA256_SIZE];
+	CHECK_INT(read_with(two, INCLUDING), 0);
+	CHECK_INT(m.n_services, 4);
+	CHECK_STR(m.services[0].name, "main");
+	CHECK_STR(m.services[1].name, "db");
+	CHECK_STR(m.services[3].name, "dns");
+	CHECK_INT(m.services[0].requires[0], 1);
+	CHECK_INT(m.services[1].after[0], 2);
+	/* What is measured is all the bytes, one file behind the other. */
+	sha256_init(&hash, sha256_pick());
+	sha256_update(&hash, span_str(INCLUDING));
+	sha256_update(&hash, span_str(db));
+	sha256_update(&hash, span_str(net));
+	sha256_out(&hash, want);
+	CHECK(memcmp(want, m.sha256.b, sizeof want) == 0);
+	CHECK(memcmp(want, m.host.manifest_sha256.b, sizeof want) == 0);
+	CHECK_INT(read_with(empty, "{\"version\":1,\"include\":\"more.d\"}"), 0);
+	CHECK_INT(m.n_services, 0);
+	CHECK_INT(read_with(none, "{\"version\":1,\"include\":\"more.d\"}"), 0);
+}
+
+TEST(included_files_that_are_wrong)
+{
+	static const struct {
+		const char *file;
+		struct bad bad;
+	} rows[] = {
+		{ "{\"version\":1,", { "cut", "a.json:1:14:", "ends here", "add a }" } },
+		{ "[]", { "a list", "a.json:1:1:", "no object", "write" } },
+		{ "{\"services\":{}}", { "no version", "a.json:1:1:", "no version", "write" } },
+		{ "{\"version\":2}", { "version 2", "a.json:1:2: version:", "no version", "write 1" } },
+		{ "{\"version\":1,\"host\":{}}",
+		  { "a host", "a.json:1:14: host:", "belongs into m.json", "take" } },
+		{ "{\"version\":1,\n \"include\":\"x\"}",
+		  { "include", "a.json:2:2: include:", "belongs into m.json", "" } },
+		{ "{\"version\":1,\"sorvices\":{}}",
+		  { "a wrong key", "a.json:1:14: sorvices:", "no such key", "services" } },
+		{ "{\"version\":1,\"services\":[]}",
+		  { "a list", "a.json:1:14: services:", "no object", "write" } },
+		{ "{\"version\":1,\"services\":{\"db\":{\"exec\":[\"db\"]}}}",
+		  { "a bad service", "a.json:1:32: services.db.exec", "absolute", "/" } },
+		{ "{\"version\":1,\"services\":{\"db\":{\"exec\":[\"/d\"],\"after\":[\"nat\"]}}}",
+		  { "a bad link", "a.json:1:46: services.db.after[0]:", "no service \"nat\"", "" } },
+		{ "{\"version\":1,\"services\":{\"main\":{\"exec\":[\"/d\"]}}}",
+		  { "a second main", "a.json:1:26: services.main:", "after m.json a second time",
+		    "another name" } },
+		{ "{\"version\":1,\"services\":{\"db\":{\"exec\":[\"/d\"]},\"db\":{\"exec\":[\"/d\"]}}}",
+		  { "twice in one", "a.json:1:47: services.db:", "stands here a second time", "another name" } },
+		{ "{\"version\":1,\"services\":{\"db\":{\"exec\":[\"/d\"],\"after\":[\"main\"]}}}",
+		  { "a cycle over files", "m.json:1:", "db", "cycle" } },
+	};
+	EACH(rows, i)
+	{
+		const char *const files[] = { "a.json", rows[i].file, NULL };
+		check_bad(&rows[i].bad, read_with(files, INCLUDING));
+	}
+	static const char *const none[] = { NULL };
+	static const struct bad gone = { "gone", "m.json:1:14: include:", "there is no less.d", "" };
+	static const struct bad number = { "number", "m.json:1:14: include:", "no directory", "write one" };
+	check_bad(&gone, read_with(none, "{\"version\":1,\"include\":\"less.d\"}"));
+	check_bad(&number, read_with(none, "{\"version\":1,\"include\":1}"));
+}
+
 static int say_of_files(int n, char **files)
 {
 	for (int i = 0; i < n; i++) {
@@ -998,6 +1130,9 @@ int main(int argc, char **argv)
 {
 	if (argc > 1)
 		return say_of_files(argc - 1, argv + 1);
+	RUN(modules_and_root);
+	RUN(included_files);
+	RUN(included_files_that_are_wrong);
 	RUN(syntax);
 	RUN(numbers);
 	RUN(sizes);
