@@ -39,7 +39,9 @@ static void compare_key(struct diff *diff, const char *key, const cJSON *was, co
 		return;
 	if (dot)
 		diff->path[n] = '.';
-	memcpy(diff->path + n + dot, key, more);
+	/* Names of variables may have anything in them. */
+	for (size_t i = 0; i < more; i++)
+		diff->path[n + dot + i] = (char)((uint8_t)key[i] < ' ' || key[i] == 0x7f ? '?' : key[i]);
 	diff->path[n + dot + more] = '\0';
 	if (was == NULL)
 		say(diff, " (new)");

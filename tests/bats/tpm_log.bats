@@ -164,3 +164,139 @@ policy() # VERSION RULES
 	run ! grep -q "version 5, is in force" "$work/log"
 	run -0 "$verify" log "$dir/tpm/eventlog"
 }
+
+# ---- what others say ----
+
+# Of an attestation: the quote, its signature, the key, what it is about, and the PCRs of the name.
+take_quote()
+{
+	tpm_manifest
+	sed -i 's/"name"\]/"attest", "--hex", "Pred(1)"]/' "$work/manifest.json"
+	boot
+	sed -n 's/.*this host is tpm2(.*"15", "\([0-9a-f]*\)".*/\1/p' "$work/log" >"$dir/pcr.hex"
+	grep -E '^[0-9a-f]+$' "$work/log" | python3 -c '
+import sys
+d = sys.argv[1]
+a = bytes.fromhex(sys.stdin.read().strip())
+quote = a.index(b"\xffTCG")
+attest = a[quote : quote + 145]
+signature = a.index(bytes.fromhex("0018000b0020"))
+spki = a.rindex(bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"))
+for name, data in (("attest", attest), ("signature", a[signature : signature + 72]), ("ak.der", a[spki : spki + 91]), ("pcrs", bytes.fromhex(open(d + "/pcr.hex").read()))):
+    open(d + "/" + name, "wb").write(data)
+open(d + "/extra", "w").write(attest[44:76].hex())' "$dir"
+	openssl ec -pubin -inform der -in "$dir/ak.der" -out "$dir/ak.pem" 2>/dev/null
+}
+
+check_quote() # [ATTEST [SIGNATURE [PCRS [EXTRA]]]]
+{
+	tpm2_checkquote -Q -u "$dir/ak.pem" -m "${1:-$dir/attest}" -s "${2:-$dir/signature}" -g sha256 \
+		-q "${4:-$(cat "$dir/extra")}" -f "${3:-$dir/pcrs}" -l sha256:15
+}
+
+# The file with one bit of byte AT turned over, as $dir/bent.
+bend() # FILE AT
+{
+	python3 -c 'import sys
+a = bytearray(open(sys.argv[1], "rb").read())
+a[int(sys.argv[2])] ^= 1
+open(sys.argv[3], "wb").write(a)' "$1" "$2" "$dir/bent"
+}
+
+@test "tpm2_checkquote accepts our quote, and refuses each mutation of it" {
+	take_quote
+	check_quote
+	# magic, type, signer, what it is about, clock, resets, firmware, selection, digest
+	for at in 0 4 5 8 30 44 60 75 76 84 88 92 94 101 105 107 109 112 113 130 144; do
+		bend "$dir/attest" "$at"
+		run check_quote "$dir/bent"
+		[ "$status" != 0 ] || { echo "attest, byte $at"; false; }
+	done
+	for at in 0 3 6 20 37 40 55 71; do
+		bend "$dir/signature" "$at"
+		run check_quote "$dir/attest" "$dir/bent"
+		[ "$status" != 0 ] || { echo "signature, byte $at"; false; }
+	done
+	for at in 0 31; do
+		bend "$dir/pcrs" "$at"
+		run check_quote "$dir/attest" "$dir/signature" "$dir/bent"
+		[ "$status" != 0 ] || { echo "PCR, byte $at"; false; }
+	done
+	run check_quote "$dir/attest" "$dir/signature" "$dir/pcrs" "$(printf '%064d' 0)"
+	[ "$status" != 0 ]
+	openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout -out "$dir/ak.pem" 2>/dev/null
+	run check_quote
+	[ "$status" != 0 ]
+}
+
+# The blobs of the key file as tpm2-tools take them: ak.pub, ak.priv, kek.pub, kek.priv.
+take_blobs()
+{
+	python3 -c '
+import struct, sys
+a = open(sys.argv[1] + "/tpm/keys", "rb").read()
+at = 14 + 68
+pcrs, = struct.unpack(">I", a[at : at + 4])
+at += 4 + 32 * bin(pcrs).count("1")
+for name in ("log", "ak.pub", "ak.priv", "kek.pub", "kek.priv"):
+    n, = struct.unpack(">H", a[at : at + 2])
+    open(sys.argv[1] + "/" + name, "wb").write(a[at : at + 2 + n])
+    at += 2 + n' "$dir"
+}
+
+srk()
+{
+	tpm2_createprimary -Q -C o -g sha256 -G ecc256:null:aes128cfb -c "$dir/srk" \
+		-a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt'
+}
+
+attributes() # BLOB
+{
+	tpm2_flushcontext -t
+	tpm2_load -Q -C "$dir/srk" -u "$dir/$1.pub" -r "$dir/$1.priv" -c "$dir/$1.ctx"
+	tpm2_readpublic -c "$dir/$1.ctx"
+}
+
+@test "tpm2_readpublic shows what our keys may do" {
+	tpm_manifest
+	boot
+	take_blobs
+	srk
+	run -0 attributes ak
+	assert_line --partial "value: fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|sign"
+	run -0 attributes kek
+	assert_line --partial "value: fixedtpm|fixedparent|adminwithpolicy|noda"
+	tpm2_flushcontext -t
+	run -0 tpm2_readpublic -c "$dir/srk"
+	assert_line --partial "value: fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"
+}
+
+@test "a key sealed by us opens with tpm2-tools at what was predicted, and not after READY" {
+	tpm_manifest
+	boot
+	take_blobs
+	start_tpm
+	tpm2_startup -Q -c
+	for digest in $(python3 -c '
+import json, sys
+for r in json.load(sys.stdin)[:3]:
+    print(r["digests"][0]["digest"])' < <("$verify" log --cel "$dir/tpm/eventlog")); do
+		tpm2_pcrextend "15:sha256=$digest"
+	done
+	[ "$(pcr15)" = "$("$verify" predict "$work/manifest.json" | sed -n 's/^sealed: //p')" ]
+	srk
+	tpm2_load -Q -C "$dir/srk" -u "$dir/kek.pub" -r "$dir/kek.priv" -c "$dir/kek.ctx"
+	tpm2_flushcontext -t
+	tpm2_unseal -c "$dir/kek.ctx" -p pcr:sha256:15 -o "$dir/kek"
+	[ "$(stat -c %s "$dir/kek")" = 32 ]
+	tpm2_flushcontext -t
+	tpm2_flushcontext -l
+	# The empty password does not.
+	run tpm2_unseal -c "$dir/kek.ctx"
+	[ "$status" != 0 ]
+	tpm2_pcrextend "15:sha256=$(printf '\003OAT\000\000\000\000' | sha256sum | cut -d' ' -f1)"
+	[ "$(pcr15)" = "$("$verify" predict "$work/manifest.json" | sed -n 's/^ready: //p')" ]
+	tpm2_flushcontext -t
+	run tpm2_unseal -c "$dir/kek.ctx" -p pcr:sha256:15
+	[ "$status" != 0 ]
+}
