@@ -365,7 +365,7 @@ static void root_worker_next(struct env *env, int (*body)(int, void *))
 static void root_closed(struct env *env)
 {
 	env->root_open = true; /* answered: no further try */
-	record_close(env, ERR_STATE, env->problem);
+	record_close(env, ERR_STATE, "");
 }
 
 static void go_on_ephemeral(struct env *env, int error, const char *text)

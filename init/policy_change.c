@@ -195,12 +195,15 @@ static void recorded(struct env *env, int error, const char *text)
 {
 	struct policy_next *next = env->policy_next;
 	env->policy_next = NULL;
+	if (error != ERR_NONE)
+		sys_unmap((void *)(uintptr_t)next->memory.p, next->memory.n);
 	if (error == ERR_NONE) {
 		put_in_force(env, next);
+	} else if (error == ERR_STATE) { /* record_close(): what matters is said already */
+		snprintf(env->policy_problem, sizeof env->policy_problem, "the root of trust is closed");
+		answered(env);
 	} else {
-		sys_unmap((void *)(uintptr_t)next->memory.p, next->memory.n);
-		snprintf(next->domain, sizeof next->domain, "%s", text[0] != '\0' ? text : err_text(error));
-		refuse(env, "it could not be measured", next->domain);
+		refuse(env, "it could not be measured", text[0] != '\0' ? text : err_text(error));
 	}
 	if (env->workers[WORKER_POLICY].pid == 0)
 		reload_again(env);

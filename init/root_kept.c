@@ -78,7 +78,7 @@ void root_firmware_save(const struct host *host)
 {
 	struct span log = firmware_log(host);
 	char path[PATH_ROOM];
-	if (log.n == 0)
+	if (log.n == 0 || host->root_dir == NULL)
 		return;
 	snprintf(path, sizeof path, "%s/firmware", host->root_dir);
 	int fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);

@@ -50,7 +50,7 @@ typedef struct _tao_InitRequest {
     bool has_service;
     char service[65]; /* empty or absent: all of them, or the host */
     bool has_action;
-    char action[16]; /* Shutdown: exit, reboot, poweroff, halt */
+    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; EventLog: firmware */
     bool has_wait;
     bool wait; /* answer when it is done */
     bool has_verb;
@@ -95,7 +95,7 @@ typedef struct _tao_InitResponse {
     bool has_host;
     tao_HostStatus host;
     pb_callback_t service;
-    pb_callback_t text; /* Audit: lines of JSON; Explain: lines */
+    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; EventLog: the log */
 } tao_InitResponse;
 
 
