@@ -299,17 +299,18 @@ struct event {
 static void json_event(cJSON *events, const struct event *was, const struct event *is)
 {
 	cJSON *o = cJSON_CreateObject();
-	cJSON_AddStringToObject(o, "event", eventlog_tag_name(was != NULL ? was->tag : is->tag));
+	const struct event *either = was != NULL ? was : is;
+	cJSON_AddStringToObject(o, "event", eventlog_tag_name(either->tag));
 	if (was != NULL)
 		cJSON_AddStringToObject(o, "predicted", text_of(was->tag, was->data));
-	if (is != NULL && was != NULL && is->tag != was->tag)
+	if (is != NULL && is->tag != either->tag)
 		cJSON_AddStringToObject(o, "log_event", eventlog_tag_name(is->tag));
 	if (is != NULL)
 		cJSON_AddStringToObject(o, "log", text_of(is->tag, is->data));
 	cJSON_AddItemToArray(events, o);
 }
 
-/* One event of the prediction (NULL: it has no more), one of the log (NULL likewise). */
+/* One event of the prediction (NULL: it has no more), one of the log (NULL likewise, but not both). */
 static bool compare(cJSON *events, const struct event *was, const struct event *is)
 {
 	bool same = was != NULL && is != NULL && was->tag == is->tag && span_equal(was->data, is->data);

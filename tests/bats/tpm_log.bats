@@ -25,9 +25,9 @@ teardown()
 }
 
 # A host that stays.
-stay() # [SERVICES]
+stay()
 {
-	tpm_manifest "${1:-}"
+	tpm_manifest
 	sed -i 's/, "essential": true//' "$work/manifest.json"
 	start_tpm
 	start_host
@@ -188,9 +188,9 @@ open(d + "/extra", "w").write(attest[44:76].hex())' "$dir"
 	openssl ec -pubin -inform der -in "$dir/ak.der" -out "$dir/ak.pem" 2>/dev/null
 }
 
-check_quote() # [ATTEST [SIGNATURE [PCRS [EXTRA]]]]
+check_quote() # ATTEST [SIGNATURE [PCRS [EXTRA]]]
 {
-	tpm2_checkquote -Q -u "$dir/ak.pem" -m "${1:-$dir/attest}" -s "${2:-$dir/signature}" -g sha256 \
+	tpm2_checkquote -Q -u "$dir/ak.pem" -m "$1" -s "${2:-$dir/signature}" -g sha256 \
 		-q "${4:-$(cat "$dir/extra")}" -f "${3:-$dir/pcrs}" -l sha256:15
 }
 
@@ -205,7 +205,7 @@ open(sys.argv[3], "wb").write(a)' "$1" "$2" "$dir/bent"
 
 @test "tpm2_checkquote accepts our quote, and refuses each mutation of it" {
 	take_quote
-	check_quote
+	check_quote "$dir/attest"
 	# magic, type, signer, what it is about, clock, resets, firmware, selection, digest
 	for at in 0 4 5 8 30 44 60 75 76 84 88 92 94 101 105 107 109 112 113 130 144; do
 		bend "$dir/attest" "$at"
@@ -225,7 +225,7 @@ open(sys.argv[3], "wb").write(a)' "$1" "$2" "$dir/bent"
 	run check_quote "$dir/attest" "$dir/signature" "$dir/pcrs" "$(printf '%064d' 0)"
 	[ "$status" != 0 ]
 	openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout -out "$dir/ak.pem" 2>/dev/null
-	run check_quote
+	run check_quote "$dir/attest"
 	[ "$status" != 0 ]
 }
 
