@@ -15,6 +15,8 @@
 
 struct counter_question;
 struct counter_store;
+struct root_report;
+struct host;
 
 /* What the manifest says of the root. Strings belong to the caller. */
 struct root_config {
@@ -31,6 +33,11 @@ struct root_config {
 	const uint8_t *manifest; /* SHA-256 */
 	struct span guard;	 /* binary SubPrin */
 	struct root_log *log;
+	/* Adds to a report what of the things that PCR pcr is about is another than when the keys were sealed: of the PCR
+	 * that we measure into, in the manifest whose SHA-256 is manifest. NULL: nobody knows. */
+	void (*changed)(const struct root_config *config, unsigned pcr, struct span manifest,
+			struct root_report *report);
+	const struct host *host; /* changed's own */
 	void *room; /* class->room zeroed bytes, which stay where they are; NULL: resume is for the counters alone */
 };
 
@@ -53,7 +60,7 @@ struct root_identity {
 
 /* A text for people: what failed, where, and the remedy. Always NUL-terminated. */
 struct root_report {
-	char text[256];
+	char text[448];
 };
 
 struct root; /* one open root; a class embeds it as the first member of its own state in root->state */
@@ -74,6 +81,9 @@ struct root_class {
 	/* Measures into the log and the PCR (after open or resume); when it returns 0, both have it. NULL: nothing is
 	 * measured. */
 	int (*measure)(struct root *root, enum eventlog_tag tag, struct span data, struct root_report *report);
+	/* Makes certain that nobody gets the keys in this boot, without opening anything: for a host that goes on without
+	 * its root. config->pcrs 0: whatever PCR they may be sealed to. NULL: nothing can be done, or need be. */
+	int (*cap)(const struct platform *platform, const struct root_config *config, struct root_report *report);
 	/* For a worker that comes after the one that opened: what that left in root->kek, instead of the keys. */
 	int (*resume)(struct root *root, const struct platform *platform, const struct root_config *config,
 		      const uint8_t kek[static 32], struct root_report *report);

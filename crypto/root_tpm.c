@@ -115,7 +115,8 @@ static int make(struct root *root, const uint8_t *entropy, struct keyset *keys, 
 	return write_state(root, report);
 }
 
-static int unseal(struct root *root, struct keyset *keys, struct root_report *report)
+static int unseal(struct root *root, const struct root_config *config, struct keyset *keys,
+		  struct root_report *report)
 {
 	struct tpm_root *t = of(root);
 	uint8_t kek[TPM_KEK_SIZE];
@@ -124,7 +125,7 @@ static int unseal(struct root *root, struct keyset *keys, struct root_report *re
 	if (r < 0) {
 		if (t->tpm.link.err == ERR_NONE && BARE(t->tpm.rc) == BARE(TPM2_RC_POLICY_FAIL) &&
 		    t->tpm.rc < 0x1000)
-			return tpm_report_changed(t, report);
+			return tpm_report_changed(t, config, report);
 		if (t->tpm.link.err == ERR_NONE && BARE(t->tpm.rc) == BARE(TPM2_RC_INTEGRITY) &&
 		    t->tpm.rc < 0x1000)
 			return tpm_report_file(report, root->file, ERR_CHECKSUM);
@@ -255,7 +256,7 @@ static int tpm_root_open(struct root *root, const struct platform *platform, con
 		measured = r >= 0;
 	}
 	if (r >= 0)
-		r = who->created ? make(root, entropy, &keys, report) : unseal(root, &keys, report);
+		r = who->created ? make(root, entropy, &keys, report) : unseal(root, config, &keys, report);
 	if (measured)
 		r = cap(t, report, r);
 	if (r >= 0)
@@ -366,6 +367,7 @@ const struct root_class root_tpm = {
 	.open = tpm_root_open,
 	.endorse = tpm_root_endorse,
 	.measure = tpm_root_measure,
+	.cap = tpm_root_cap,
 	.resume = tpm_root_resume,
 	.counters = counters_file_answer,
 	.close = tpm_root_close,

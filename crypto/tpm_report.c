@@ -77,41 +77,46 @@ static void add_number(struct root_report *report, unsigned n)
 	tpm_report_add(report, n < 10 ? text + 1 : text);
 }
 
-/* The first record that is not the same in both logs; NULL if all are. */
-static const char *record_that_differs(struct span a, struct span b, uint32_t pcr)
+/* The first record that is not the same in both logs: its tag, and its data in the first; 0 if all are. */
+static uint32_t record_that_differs(struct span a, struct span b, uint32_t pcr, struct span *then)
 {
 	struct eventlog_reader ra, rb;
 	struct eventlog_record xa, xb;
 	bool more_a = true, more_b = true;
 	if (eventlog_open(&ra, a, pcr) != NULL || eventlog_open(&rb, b, pcr) != NULL)
-		return NULL;
+		return 0;
 	while (eventlog_next(&ra, &xa, &more_a) == NULL && eventlog_next(&rb, &xb, &more_b) == NULL && more_a &&
 	       more_b)
-		if (!span_equal(xa.event, xb.event))
-			return eventlog_tag_name(xb.tag);
-	return NULL;
+		if (!span_equal(xa.event, xb.event)) {
+			*then = xa.data;
+			return xb.tag;
+		}
+	return 0;
 }
 
-static void add_what(const struct tpm_root *t, struct root_report *report, unsigned pcr)
+static void add_what(const struct tpm_root *t, const struct root_config *config, struct root_report *report,
+		     unsigned pcr)
 {
-	if (pcr != t->pcr) {
-		tpm_report_add(report, pcr < 8 ? " (firmware, its settings or the boot loader)"
-					       : " (boot loader, kernel, command line or initrd)");
-		return;
-	}
-	const char *what =
-		record_that_differs(span_of(t->found.log, t->found.log_n), wr_span(&t->log.out), t->pcr);
-	if (what == NULL)
-		tpm_report_add(report, " (pcr_base, or something that measured before us)");
-	else if (strcmp(what, "MANIFEST") == 0)
-		tpm_report_add(report, " (the manifest has changed)");
-	else if (strcmp(what, "GUARD") == 0)
-		tpm_report_add(report, " (the guard has changed)");
+	struct span then = span_of(NULL, 0);
+	uint32_t tag = 0;
+	if (pcr == t->pcr)
+		tag = record_that_differs(span_of(t->found.log, t->found.log_n), wr_span(&t->log.out), pcr, &then);
+	if (pcr != t->pcr)
+		tpm_report_add(report, pcr < 8 ? " (firmware, its settings or the boot loader"
+					       : " (boot loader, kernel, command line or initrd");
+	else if (tag == EVENTLOG_MANIFEST)
+		tpm_report_add(report, " (the manifest has changed");
+	else if (tag == EVENTLOG_GUARD)
+		tpm_report_add(report, " (the guard has changed");
 	else
-		tpm_report_add(report, " (another version of taoinit)");
+		tpm_report_add(report, tag == 0 ? " (pcr_base, or something that measured before us"
+						: " (another version of taoinit");
+	if (config->changed != NULL && (pcr != t->pcr || tag == EVENTLOG_MANIFEST))
+		config->changed(config, pcr, then, report);
+	tpm_report_add(report, ")");
 }
 
-int tpm_report_changed(struct tpm_root *t, struct root_report *report)
+int tpm_report_changed(struct tpm_root *t, const struct root_config *config, struct root_report *report)
 {
 	bool any = false;
 	memcpy(t->pcrs.value[t->pcr], t->sealed_to, SHA256_SIZE);
@@ -123,7 +128,7 @@ int tpm_report_changed(struct tpm_root *t, struct root_report *report)
 			continue;
 		tpm_report_add(report, any ? ", PCR " : "PCR ");
 		add_number(report, i);
-		add_what(t, report, i);
+		add_what(t, config, report, i);
 		any = true;
 	}
 	if (!any)

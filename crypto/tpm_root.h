@@ -33,6 +33,10 @@ int tpm_boot_extend(struct tpm_root *t, enum eventlog_tag tag, struct span data)
 /* Goes on with a log that a worker before has written, extending what it did not live to extend. */
 int tpm_boot_resume(struct tpm_root *t, const struct root_config *config, struct root_report *report);
 
+/* ---- tpm_cap.c ---- */
+
+int tpm_root_cap(const struct platform *platform, const struct root_config *config, struct root_report *report);
+
 /* ---- tpm_report.c ---- */
 
 void tpm_report_add(struct root_report *report, const char *text);
@@ -41,7 +45,7 @@ int tpm_report_tpm(const struct tpm_root *t, struct root_report *report);
 /* The TPM has another storage root key than the one on record: cleared, another machine's, or somebody between. */
 int tpm_report_other(struct tpm_root *t, struct root_report *report);
 /* The keys did not open: which PCR, which record differs from what they were sealed to. */
-int tpm_report_changed(struct tpm_root *t, struct root_report *report);
+int tpm_report_changed(struct tpm_root *t, const struct root_config *config, struct root_report *report);
 int tpm_report_file(struct root_report *report, const char *path, int err);
 
 #endif

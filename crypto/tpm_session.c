@@ -2,6 +2,7 @@
 #include <tss2/tss2_mu.h>
 
 #include "sha256.h"
+#include "eventlog.h"
 #include "tpm_session.h"
 
 /* The TCG's place for a storage root key (TPM 2.0 provisioning guidance, section 7.5.1). */
@@ -226,25 +227,19 @@ int tpm_random(struct tpm *tpm, uint8_t *dst, size_t n)
 	return r;
 }
 
-int tpm_pcr_read(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZE])
+/* session: ESYS_TR_NONE, or the one that is prepared. */
+static int pcr_read(struct tpm *tpm, ESYS_TR session, unsigned pcr, uint8_t value[static TPM_PCR_SIZE])
 {
-	static const char step[] = "PCR_Read";
 	TPML_PCR_SELECTION want = {
 		.count = 1,
 		.pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3 } },
 	};
 	TPML_PCR_SELECTION *got = NULL;
 	TPML_DIGEST *digests = NULL;
-	if (pcr > 23)
-		return tpm_failed(tpm, step, 0, ERR_RANGE);
 	want.pcrSelections[0].pcrSelect[pcr / 8] = (BYTE)(1 << pcr % 8);
-	/* An authorization is not asked for and the counter that comes first cannot be encrypted: audit is what makes
-	 * the session take part, and its HMAC the answer true. */
-	int r = tpm_prepare(tpm, step, TPMA_SESSION_AUDIT);
-	if (r == ERR_NONE)
-		r = tpm_result(tpm, step,
-			       Esys_PCR_Read(tpm->esys, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, &want, NULL,
-					     &got, &digests));
+	int r = tpm_result(
+		tpm, "PCR_Read",
+		Esys_PCR_Read(tpm->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, &want, NULL, &got, &digests));
 	if (r == ERR_NONE && (digests->count != 1 || digests->digests[0].size != TPM_PCR_SIZE || got->count != 1 ||
 			      got->pcrSelections[0].hash != TPM2_ALG_SHA256 ||
 			      memcmp(got->pcrSelections[0].pcrSelect, want.pcrSelections[0].pcrSelect, 3) != 0))
@@ -256,25 +251,63 @@ int tpm_pcr_read(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZ
 	return r;
 }
 
+static int pcr_extend(struct tpm *tpm, ESYS_TR session, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE])
+{
+	TPML_DIGEST_VALUES values = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA256 } } };
+	memcpy(values.digests[0].digest.sha256, digest, TPM_PCR_SIZE);
+	return tpm_result(
+		tpm, "PCR_Extend",
+		Esys_PCR_Extend(tpm->esys, ESYS_TR_PCR0 + pcr, session, ESYS_TR_NONE, ESYS_TR_NONE, &values));
+}
+
+static int pcr_compare(struct tpm *tpm, const uint8_t value[static TPM_PCR_SIZE],
+		       const uint8_t expected[static TPM_PCR_SIZE])
+{
+	return memcmp(value, expected, TPM_PCR_SIZE) == 0
+		       ? ERR_NONE
+		       : tpm_failed(tpm, "PCR after it was extended", 0, ERR_CHECKSUM);
+}
+
+int tpm_pcr_read(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZE])
+{
+	static const char step[] = "PCR_Read";
+	if (pcr > 23)
+		return tpm_failed(tpm, step, 0, ERR_RANGE);
+	/* An authorization is not asked for and the counter that comes first cannot be encrypted: audit is what makes
+	 * the session take part, and its HMAC the answer true. */
+	int r = tpm_prepare(tpm, step, TPMA_SESSION_AUDIT);
+	return r == ERR_NONE ? pcr_read(tpm, tpm->session, pcr, value) : r;
+}
+
 int tpm_pcr_extend(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE],
 		   const uint8_t expected[static TPM_PCR_SIZE])
 {
 	static const char step[] = "PCR_Extend";
-	TPML_DIGEST_VALUES values = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA256 } } };
 	uint8_t value[TPM_PCR_SIZE];
 	if (pcr > 23)
 		return tpm_failed(tpm, step, 0, ERR_RANGE);
-	memcpy(values.digests[0].digest.sha256, digest, TPM_PCR_SIZE);
 	int r = tpm_prepare(tpm, step, 0);
 	if (r == ERR_NONE)
-		r = tpm_result(tpm, step,
-			       Esys_PCR_Extend(tpm->esys, ESYS_TR_PCR0 + pcr, tpm->session, ESYS_TR_NONE,
-					       ESYS_TR_NONE, &values));
+		r = pcr_extend(tpm, tpm->session, pcr, digest);
 	if (r == ERR_NONE)
 		r = tpm_pcr_read(tpm, pcr, value);
-	if (r == ERR_NONE && memcmp(value, expected, sizeof value) != 0)
-		r = tpm_failed(tpm, "PCR after it was extended", 0, ERR_CHECKSUM);
-	return r;
+	return r == ERR_NONE ? pcr_compare(tpm, value, expected) : r;
+}
+
+int tpm_pcr_cap(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE],
+		uint8_t before[static TPM_PCR_SIZE])
+{
+	uint8_t expected[TPM_PCR_SIZE], value[TPM_PCR_SIZE];
+	int r = pcr_read(tpm, ESYS_TR_NONE, pcr, before);
+	if (r == ERR_NONE)
+		r = pcr_extend(tpm, ESYS_TR_PASSWORD, pcr, digest);
+	if (r == ERR_NONE)
+		r = pcr_read(tpm, ESYS_TR_NONE, pcr, value);
+	if (r != ERR_NONE)
+		return r;
+	memcpy(expected, before, sizeof expected);
+	eventlog_fold(expected, digest);
+	return pcr_compare(tpm, value, expected);
 }
 
 /* The first that there is from property on. NULL if there is none, or on failure. */

@@ -57,6 +57,9 @@ int tpm_pcr_read(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZ
  * (TPM.md, section 1). ERR_CHECKSUM if the PCR has not become expected. */
 int tpm_pcr_extend(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE],
 		   const uint8_t expected[static TPM_PCR_SIZE]);
+/* The same without keys and sessions, from whatever the PCR has, which is returned as before. */
+int tpm_pcr_cap(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE],
+		uint8_t before[static TPM_PCR_SIZE]);
 /* Is this object or session loaded? 1 or 0. */
 int tpm_loaded(struct tpm *tpm, TPM2_HANDLE handle);
 /* A fixed property, as its manufacturer (TPM2_PT_…). */

@@ -30,6 +30,7 @@ static int print_usage(FILE *to, int status)
 		"               SHA-256 of a key in hex, or a file with a public key (PEM or DER); any by "
 		"default\n"
 		"  --json       the answer as JSON\n"
+		"  --cel        the records as CEL-JSON (TCG Canonical Event Log)\n"
 		"  --pcr N      the PCR that the log is about, that of its first record by default\n"
 		"  --value HEX  what that PCR has, as a quote or the TPM says\n"
 		"  --base HEX   what that PCR had before taoinit, zeros by default\n"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * taoverify log: prints an event log and judges it (TPM.md, section 3). taoverify predict: the values that a boot with a
- * manifest comes to (section 9).
+ * manifest comes to (section 9). taoverify diff: the one against the other.
  */
+#include <cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,10 @@
 struct log_options {
 	struct tao_run run;
 	const char *file;
+	char **more; /* files after the first, n_more */
+	int n_more;
 	uint32_t pcr;
-	bool has_pcr, has_value, has_base;
+	bool has_pcr, has_value, has_base, cel, json;
 	uint8_t value[SHA256_SIZE], base[SHA256_SIZE];
 };
 
@@ -30,10 +33,10 @@ static const uint8_t *base_of(const struct log_options *o)
 	return o->has_base ? o->base : NULL;
 }
 
-static void print_hex(struct span bytes)
+static void print_hex(FILE *to, struct span bytes)
 {
 	for (size_t i = 0; i < bytes.n; i++)
-		(void)printf("%02x", bytes.p[i]);
+		(void)fprintf(to, "%02x", bytes.p[i]);
 }
 
 static bool take_digest(const char *text, uint8_t digest[static SHA256_SIZE])
@@ -75,7 +78,9 @@ static int take_option(struct log_options *o, const char *name, const char *valu
 	return VERIFY_EXIT_OK;
 }
 
-static int take_options(struct log_options *o, int argc, char **argv, const char *const *names)
+/* names: those that take a value; more: there may be several files. */
+static int take_options(struct log_options *o, int argc, char **argv, const char *const *names, bool *flag,
+			const char *flag_name, bool more)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *const *name = names;
@@ -84,12 +89,16 @@ static int take_options(struct log_options *o, int argc, char **argv, const char
 		int status = VERIFY_EXIT_OK;
 		if (*name != NULL && i + 1 < argc)
 			status = take_option(o, *name, argv[i + 1]);
+		else if (flag != NULL && strcmp(argv[i], flag_name) == 0)
+			*flag = true;
 		else if (argv[i][0] == '-' && argv[i][1] != '\0')
 			status = bad(o, "unknown option, or its value is missing", argv[i]);
-		else if (o->file != NULL)
+		else if (o->file == NULL)
+			o->file = argv[i];
+		else if (!more)
 			status = bad(o, "one file at a time", argv[i]);
 		else
-			o->file = argv[i];
+			o->more[o->n_more++] = argv[i];
 		if (status != VERIFY_EXIT_OK)
 			return status;
 		i += *name != NULL;
@@ -105,50 +114,45 @@ static uint64_t number_of(struct span data)
 	return rd_be64(&r);
 }
 
-/* Text that somebody else wrote, on one line. */
-static void print_text(struct span data)
+static void put_hex(struct wr *w, struct span bytes)
 {
-	for (size_t i = 0; i < data.n; i++)
-		(void)putchar(data.p[i] >= 0x20 && data.p[i] < 0x7f ? data.p[i] : '?');
+	for (size_t i = 0; i < bytes.n; i++) {
+		wr_u8(w, (uint8_t) "0123456789abcdef"[bytes.p[i] >> 4]);
+		wr_u8(w, (uint8_t) "0123456789abcdef"[bytes.p[i] & 15]);
+	}
 }
 
-static void print_record(const struct eventlog_record *record)
+/* What stands in a record, as a line of text. */
+static const char *text_of(uint32_t tag, struct span data)
 {
 	static char text[TEXT_MAX];
-	struct wr w = wr_to(text, sizeof text);
-	(void)printf("%-8s ", eventlog_tag_name(record->tag));
-	switch ((enum eventlog_tag)record->tag) {
-	case EVENTLOG_GUARD:
-	case EVENTLOG_LAUNCH:
-		if (name_print_binary(record->data, NAME_SUBPRIN, &w) == ERR_NONE)
-			(void)fwrite(text, 1, w.n, stdout);
-		else
-			print_hex(record->data);
-		break;
-	case EVENTLOG_POLICY:
-		if (record->data.n == 8 + SHA256_SIZE)
-			(void)printf("version %llu, ", (unsigned long long)number_of(record->data));
-		print_hex(record->data.n == 8 + SHA256_SIZE ? span_of(record->data.p + 8, SHA256_SIZE)
-							    : record->data);
-		break;
-	case EVENTLOG_START:
-	case EVENTLOG_FAULT:
-		print_text(record->data);
-		break;
-	case EVENTLOG_MANIFEST:
-	case EVENTLOG_READY:
-	case EVENTLOG_ROOT:
-	default:
-		print_hex(record->data);
-		break;
+	struct wr w = wr_to(text, sizeof text - 1);
+	bool good = false;
+	if (tag == EVENTLOG_GUARD || tag == EVENTLOG_LAUNCH)
+		good = name_print_binary(data, NAME_SUBPRIN, &w) == ERR_NONE;
+	if (tag == EVENTLOG_POLICY && data.n == 8 + SHA256_SIZE) {
+		w.n = (size_t)snprintf(text, sizeof text, "version %llu, ", (unsigned long long)number_of(data));
+		data = span_of(data.p + 8, SHA256_SIZE);
 	}
-	(void)putchar('\n');
+	if (tag == EVENTLOG_START || tag == EVENTLOG_FAULT)
+		/* Somebody else wrote it. */
+		for (size_t i = 0; i < data.n; i++)
+			wr_u8(&w, data.p[i] >= 0x20 && data.p[i] < 0x7f ? data.p[i] : '?');
+	else if (!good)
+		put_hex(&w, data);
+	text[w.n] = '\0';
+	return text;
+}
+
+static void print_record(const char *mark, uint32_t tag, struct span data)
+{
+	(void)printf("%s%-8s %s\n", mark, eventlog_tag_name(tag), text_of(tag, data));
 }
 
 static void print_value(const char *what, const uint8_t *value)
 {
 	(void)printf("%s: ", what);
-	print_hex(span_of(value, SHA256_SIZE));
+	print_hex(stdout, span_of(value, SHA256_SIZE));
 	(void)putchar('\n');
 }
 
@@ -161,6 +165,30 @@ static uint32_t pcr_of(struct span log)
 	return r.err == ERR_NONE ? pcr : DEFAULT_PCR;
 }
 
+void verify_print_cel(FILE *to, struct span log)
+{
+	struct eventlog_reader reader;
+	struct eventlog_record record;
+	bool more = true;
+	uint32_t pcr = pcr_of(log);
+	size_t n = 0;
+	(void)fputc('[', to);
+	if (eventlog_open(&reader, log, pcr) == NULL)
+		for (; eventlog_next(&reader, &record, &more) == NULL && more; n++) {
+			(void)fprintf(to,
+				      "%s\n{\"recnum\":%zu,\"pcr\":%u,\"digests\":[{\"hashAlg\":\"sha256\","
+				      "\"digest\":\"",
+				      n > 0 ? "," : "", n, (unsigned)pcr);
+			print_hex(to, span_of(record.digest, SHA256_SIZE));
+			(void)fputs("\"}],\"content_type\":\"pcclient_std\",\"content\":{\"event_type\":"
+				    "\"EV_EVENT_TAG\",\"event_data\":\"",
+				    to);
+			print_hex(to, record.event);
+			(void)fputs("\"}}", to);
+		}
+	(void)fputs("\n]\n", to);
+}
+
 static int judge_log(const struct log_options *o, struct span log)
 {
 	uint32_t pcr = o->has_pcr ? o->pcr : pcr_of(log);
@@ -170,15 +198,20 @@ static int judge_log(const struct log_options *o, struct span log)
 	bool more = true;
 	if (eventlog_open(&reader, log, pcr) == NULL)
 		while (eventlog_next(&reader, &record, &more) == NULL && more)
-			print_record(&record);
+			if (!o->cel)
+				print_record("", record.tag, record.data);
+	if (o->cel)
+		verify_print_cel(stdout, log);
 	const char *why = eventlog_judge(log, pcr, base_of(o), o->value, &found);
 	/* Without a value to compare with, everything but that is judged. */
 	if (!o->has_value && why != NULL && strcmp(why, "replay-mismatch") == 0)
 		why = eventlog_judge(log, pcr, base_of(o), found.replayed, &found);
-	(void)printf("PCR: %u\n", (unsigned)pcr);
-	print_value("ready", found.ready);
-	print_value("replayed", found.replayed);
-	(void)printf("value: %s\n", o->has_value ? "compared" : "not compared");
+	if (!o->cel) {
+		(void)printf("PCR: %u\n", (unsigned)pcr);
+		print_value("ready", found.ready);
+		print_value("replayed", found.replayed);
+		(void)printf("value: %s\n", o->has_value ? "compared" : "not compared");
+	}
 	if (why != NULL)
 		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "%s, in record %zu", why, found.n);
 	return VERIFY_EXIT_OK;
@@ -196,7 +229,7 @@ int verify_cmd_log(int argc, char **argv)
 	static const char *const names[] = { "--pcr", "--value", "--base", NULL };
 	struct log_options o = { .run = { .program = "taoverify", .name = "log", .input = ENCODING_BINARY } };
 	struct tao_bytes bytes;
-	int status = take_options(&o, argc, argv, names);
+	int status = take_options(&o, argc, argv, names, &o.cel, "--cel", false);
 	if (status == VERIFY_EXIT_OK)
 		status = tao_read_input(&o.run, o.file, &bytes);
 	if (status != VERIFY_EXIT_OK)
@@ -208,36 +241,166 @@ int verify_cmd_log(int argc, char **argv)
 
 /* ---- predict ---- */
 
-static int predict(const struct log_options *o, const struct manifest *m)
+struct prediction {
+	struct manifest manifest;
+	uint8_t name[256]; /* of the guard */
+	struct wr guard;
+};
+
+static int load_manifest(const struct log_options *o, const char *file, struct prediction *p)
 {
-	uint8_t name[256], sealed[SHA256_SIZE], ready[SHA256_SIZE];
-	struct wr w = wr_to(name, sizeof name);
-	struct guard guard = { .class = m->host.guard };
-	memcpy(guard.key, m->host.guard_key.b, sizeof guard.key);
-	if (guard.class->identity(&guard, &w) < 0 || w.err != ERR_NONE)
+	static char warnings[16384];
+	struct wr warn = wr_to(warnings, sizeof warnings);
+	struct arena arena;
+	struct diag diag = { "" };
+	bool can_setuid = sys_can_setuid();
+	if (manifest_load(file, &arena, &p->manifest, &can_setuid, &diag, &warn) < 0)
+		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "%s", diag.text);
+	const struct host *host = &p->manifest.host;
+	struct guard guard = { .class = host->guard };
+	memcpy(guard.key, host->guard_key.b, sizeof guard.key);
+	p->guard = wr_to(p->name, sizeof p->name);
+	if (guard.class->identity(&guard, &p->guard) < 0 || p->guard.err != ERR_NONE)
 		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "guard %s: it has no name", guard.class->name);
-	const uint8_t *base = o->has_base ? o->base : m->host.root_pcr_base;
-	eventlog_predict(base, m->sha256.b, wr_span(&w), sealed, ready);
-	(void)printf("PCR: %u\n", (unsigned)(m->host.root_pcrs != 0 ? m->host.root_pcr : DEFAULT_PCR));
-	print_value("sealed", sealed);
-	print_value("ready", ready);
 	return VERIFY_EXIT_OK;
 }
 
 int verify_cmd_predict(int argc, char **argv)
 {
 	static const char *const names[] = { "--base", NULL };
-	static char warnings[16384];
+	static struct prediction p;
 	struct log_options o = { .run = { .program = "taoverify", .name = "predict", .input = ENCODING_BINARY } };
-	struct wr warn = wr_to(warnings, sizeof warnings);
-	struct arena arena;
-	struct manifest manifest;
-	struct diag diag = { "" };
-	bool can_setuid = sys_can_setuid();
-	int status = take_options(&o, argc, argv, names);
+	uint8_t sealed[SHA256_SIZE], ready[SHA256_SIZE];
+	int status = take_options(&o, argc, argv, names, NULL, "", false);
+	if (status == VERIFY_EXIT_OK)
+		status = load_manifest(&o, o.file, &p);
 	if (status != VERIFY_EXIT_OK)
 		return status;
-	if (manifest_load(o.file, &arena, &manifest, &can_setuid, &diag, &warn) < 0)
-		return tao_complain(&o.run, VERIFY_EXIT_REFUSED, "%s", diag.text);
-	return flushed(&o, predict(&o, &manifest));
+	const struct host *host = &p.manifest.host;
+	eventlog_predict(o.has_base ? o.base : host->root_pcr_base, p.manifest.sha256.b, wr_span(&p.guard), sealed,
+			 ready);
+	(void)printf("PCR: %u\n", (unsigned)(host->root_pcrs != 0 ? host->root_pcr : DEFAULT_PCR));
+	print_value("sealed", sealed);
+	print_value("ready", ready);
+	return flushed(&o, VERIFY_EXIT_OK);
+}
+
+/* ---- diff ---- */
+
+#define N_PREDICTED 4
+
+struct event {
+	uint32_t tag;
+	struct span data;
+};
+
+static void json_event(cJSON *events, const struct event *was, const struct event *is)
+{
+	cJSON *o = cJSON_CreateObject();
+	const struct event *either = was != NULL ? was : is;
+	cJSON_AddStringToObject(o, "event", eventlog_tag_name(either->tag));
+	if (was != NULL)
+		cJSON_AddStringToObject(o, "predicted", text_of(was->tag, was->data));
+	if (is != NULL && is->tag != either->tag)
+		cJSON_AddStringToObject(o, "log_event", eventlog_tag_name(is->tag));
+	if (is != NULL)
+		cJSON_AddStringToObject(o, "log", text_of(is->tag, is->data));
+	cJSON_AddItemToArray(events, o);
+}
+
+/* One event of the prediction (NULL: it has no more), one of the log (NULL likewise, but not both). */
+static bool compare(cJSON *events, const struct event *was, const struct event *is)
+{
+	bool same = was != NULL && is != NULL && was->tag == is->tag && span_equal(was->data, is->data);
+	if (events != NULL) {
+		json_event(events, was, is);
+	} else if (same) {
+		print_record("  ", is->tag, is->data);
+	} else {
+		if (was != NULL)
+			print_record("- ", was->tag, was->data);
+		if (is != NULL)
+			print_record(was != NULL ? "+ " : "* ", is->tag, is->data);
+	}
+	/* What follows a boot is in no prediction. */
+	return same || was == NULL;
+}
+
+/* NULL, or why the log cannot be read; *same: it begins as the prediction. */
+static const char *diff(struct span log, const struct prediction *p, cJSON *events, bool *same)
+{
+	const struct event predicted[N_PREDICTED] = {
+		{ EVENTLOG_START, span_str(EVENTLOG_START_DATA) },
+		{ EVENTLOG_MANIFEST, span_of(p->manifest.sha256.b, SHA256_SIZE) },
+		{ EVENTLOG_GUARD, wr_span(&p->guard) },
+		{ EVENTLOG_READY, span_of(NULL, 0) },
+	};
+	struct eventlog_reader reader;
+	struct eventlog_record record;
+	bool more = true;
+	size_t n = 0;
+	const char *why = eventlog_open(&reader, log, pcr_of(log));
+	*same = true;
+	for (; why == NULL; n++) {
+		why = eventlog_next(&reader, &record, &more);
+		if (why != NULL || (!more && n >= N_PREDICTED))
+			break;
+		const struct event is = { record.tag, record.data };
+		*same &= compare(events, n < N_PREDICTED ? &predicted[n] : NULL, more ? &is : NULL);
+	}
+	*same &= why == NULL;
+	return why;
+}
+
+static int diff_one(const struct log_options *o, struct span log, const char *file)
+{
+	static struct prediction p;
+	cJSON *json = o->json ? cJSON_CreateObject() : NULL;
+	cJSON *events = NULL;
+	bool same = false;
+	int status = load_manifest(o, file, &p);
+	if (status != VERIFY_EXIT_OK)
+		return status;
+	if (o->json) {
+		cJSON_AddStringToObject(json, "manifest", file);
+		events = cJSON_AddArrayToObject(json, "events");
+	} else {
+		(void)printf("%s\n", file);
+	}
+	const char *why = diff(log, &p, events, &same);
+	if (o->json) {
+		cJSON_AddBoolToObject(json, "same", same);
+		char *text = cJSON_PrintUnformatted(json);
+		(void)puts(text != NULL ? text : "{}");
+		free(text);
+		cJSON_Delete(json);
+	}
+	if (why != NULL)
+		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "%s: %s", o->file, why);
+	return same ? VERIFY_EXIT_OK : VERIFY_EXIT_REFUSED;
+}
+
+int verify_cmd_diff(int argc, char **argv)
+{
+	static const char *const names[] = { NULL };
+	struct log_options o = { .run = { .program = "taoverify", .name = "diff", .input = ENCODING_BINARY },
+				 .more = argv };
+	struct tao_bytes bytes;
+	int best = VERIFY_EXIT_REFUSED;
+	int status = take_options(&o, argc, argv, names, &o.json, "--json", true);
+	if (status == VERIFY_EXIT_OK && o.n_more == 0)
+		status = bad(&o, "which manifest", "none was given");
+	if (status == VERIFY_EXIT_OK)
+		status = tao_read_input(&o.run, o.file, &bytes);
+	if (status != VERIFY_EXIT_OK)
+		return status;
+	for (int i = 0; i < o.n_more; i++) {
+		status = diff_one(&o, span_of(bytes.data, bytes.size), o.more[i]);
+		/* One that is as it is, is enough. */
+		best = status == VERIFY_EXIT_OK || best == VERIFY_EXIT_REFUSED ? status : best;
+		if (status == VERIFY_EXIT_OK)
+			break;
+	}
+	tao_bytes_free(&bytes);
+	return flushed(&o, best);
 }

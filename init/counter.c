@@ -44,6 +44,14 @@ static struct worker *worker_of(struct env *env)
 	return &env->workers[WORKER_ROOT];
 }
 
+int counter_go_ephemeral(struct env *env)
+{
+	struct counter_desk *desk = env->counters;
+	desk->memory.at = sys_map(COUNTERS_MAX * sizeof *desk->memory.at);
+	desk->memory.cap = desk->memory.at != NULL ? COUNTERS_MAX : 0;
+	return desk->memory.at != NULL ? 0 : -ENOMEM;
+}
+
 int counter_open(struct env *env)
 {
 	size_t n = env->manifest.n_services > 0 ? env->manifest.n_services : 1;
@@ -52,11 +60,9 @@ int counter_open(struct env *env)
 		return -ENOMEM;
 	desk->slots = sys_map(n * sizeof *desk->slots);
 	desk->ring = sys_map(n * sizeof *desk->ring);
-	if (env->manifest.host.root_ephemeral) {
-		desk->memory.at = sys_map(COUNTERS_MAX * sizeof *desk->memory.at);
-		desk->memory.cap = desk->memory.at != NULL ? COUNTERS_MAX : 0;
-	}
 	env->counters = desk;
+	if (env->manifest.host.root_ephemeral)
+		(void)counter_go_ephemeral(env);
 	return desk->slots != NULL && desk->ring != NULL ? 0 : -ENOMEM;
 }
 

@@ -36,6 +36,7 @@ void counter_worker_started(struct env *env);
 void counter_worker_ended(struct env *env); /* before worker_ended(), which may close its socket */
 void counter_reply(struct env *env);
 void counter_timer(struct env *env);
+int counter_go_ephemeral(struct env *env);   /* before anybody has asked; 0 or -ENOMEM */
 void counter_turn(struct env *env);	     /* an ephemeral root's answers */
 bool counter_is_busy(const struct env *env); /* there are some */
 bool counter_wants_worker(const struct env *env);

@@ -35,7 +35,8 @@ struct ctl_answer {
 	size_t n;
 	bool has_host;
 	char *host_principal; /* malloc'd */
-	char *text;	      /* malloc'd; NULL: none */
+	char *text;	      /* malloc'd, text_n bytes and a NUL; NULL: none */
+	size_t text_n;
 	uint64_t position;
 	char place[16], problem[512], version[32];
 };

@@ -173,7 +173,12 @@ static int decode_body(struct span body, struct ctl_answer *answer)
 	if (principal.n > 0)
 		answer->host_principal = name_text(principal);
 	if (text.p != NULL)
-		answer->text = strndup((const char *)text.p, text.n);
+		answer->text = malloc(text.n + 1);
+	if (answer->text != NULL) {
+		memcpy(answer->text, text.p, text.n);
+		answer->text[text.n] = '\0';
+		answer->text_n = text.n;
+	}
 	return CTL_OK;
 }
 

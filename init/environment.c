@@ -241,6 +241,15 @@ static void start_workers(struct env *env)
 		start_or_retry(env, WORKER_MOUNT);
 }
 
+/* First of all the root is capped: root_capped() goes on. */
+static void start_rescue(struct env *env)
+{
+	env->workers[WORKER_ROOT] =
+		(struct worker){ "tao-root", root_cap_worker, &env->manifest.host, -1, 0, 0, 0 };
+	env->capping = ROOT_FAILURE_RESCUE;
+	start_or_retry(env, WORKER_ROOT);
+}
+
 /* The guard's part of every name, which the root measures, too. */
 static int name_guard(struct env *env)
 {
@@ -284,6 +293,7 @@ int environment_open(struct env *env)
 	/* The domain, the factories with their channels, the admin channels, and last the parent: the root. */
 	env->guard.class = env->manifest.host.guard;
 	memcpy(env->guard.key, env->manifest.host.guard_key.b, sizeof env->guard.key);
+	env->manifest.host.manifest_path = env->manifest_path;
 	if (name_guard(env) < 0 || record_open(env) < 0) {
 		log_error("cannot begin: no memory for the event log");
 		return EXIT_OURS;
@@ -291,7 +301,7 @@ int environment_open(struct env *env)
 	cgroup_find(env);
 	admin_open(env);
 	if (env->rescue)
-		rescue_start(env);
+		start_rescue(env);
 	else if (env->have_manifest)
 		start_workers(env);
 	return 0;
@@ -393,6 +403,75 @@ static int make_names(struct env *env)
 	return 0;
 }
 
+static void root_worker_next(struct env *env, int (*body)(int, void *))
+{
+	env->workers[WORKER_ROOT].body = body;
+	env->workers[WORKER_ROOT].deaths = 0;
+}
+
+/* It stays closed for good. */
+static void root_closed(struct env *env)
+{
+	env->root_open = true; /* answered: no further try */
+	record_close(env, ERR_STATE, "");
+}
+
+static void go_on_ephemeral(struct env *env, int error, const char *text)
+{
+	struct host *host = &env->manifest.host;
+	if (error != ERR_NONE)
+		log_warning("the keys in the TPM could not be put out of reach of privileged services: %s", text);
+	log_warning("the host goes on with new keys, in memory only (on_root_failure)");
+	host->root = &root_soft;
+	host->root_ephemeral = true;
+	host->root_file = host->root_dir = host->root_device = NULL;
+	env->problem[0] = '\0';
+	record_close(env, ERR_NONE, "");
+	root_worker_next(env, root_worker);
+	if (counter_go_ephemeral(env) < 0)
+		log_error("no memory for counters: there are none");
+}
+
+/* Nobody gets the keys in this boot any more, or error and text say why somebody might. */
+static void root_capped(struct env *env, int error, const char *text)
+{
+	enum root_failure why = env->capping;
+	env->capping = ROOT_FAILURE_HALT;
+	if (why == ROOT_FAILURE_EPHEMERAL) {
+		go_on_ephemeral(env, error, text);
+		return;
+	}
+	if (error == ERR_NONE) {
+		rescue_shell(env);
+	} else {
+		log_error("no rescue shell: the keys in the TPM could not be put out of its reach");
+		problem(env, EXIT_OURS, text);
+	}
+	root_closed(env);
+}
+
+/* The root does not open. What the manifest wants then needs the root capped first: nobody gets its keys later, when a
+ * shell or services run. */
+static void root_failed(struct env *env, const char *text)
+{
+	const struct host *host = &env->manifest.host;
+	bool shell = host->on_root_failure == ROOT_FAILURE_RESCUE && env->place == PLACE_MACHINE;
+	if (!shell && host->on_root_failure != ROOT_FAILURE_EPHEMERAL) {
+		int status = problem(env, EXIT_OURS, text);
+		root_closed(env);
+		if (status != 0)
+			environment_stop(env, END_EXIT, status);
+		return;
+	}
+	snprintf(env->problem, sizeof env->problem, "%s", text);
+	log_error("%s", text);
+	env->capping = host->on_root_failure;
+	if (host->root->cap == NULL)
+		root_capped(env, ERR_NONE, "");
+	else
+		root_worker_next(env, root_cap_worker);
+}
+
 static void root_answered(struct env *env)
 {
 	struct root_opened *opened = core_room(env->core);
@@ -403,11 +482,12 @@ static void root_answered(struct env *env)
 	if (n != (ssize_t)sizeof *opened)
 		return; /* its death follows, and is counted */
 	opened->report.text[sizeof opened->report.text - 1] = '\0';
+	if (env->capping != ROOT_FAILURE_HALT) {
+		root_capped(env, opened->error, opened->report.text);
+		return;
+	}
 	if (opened->error != ERR_NONE) {
-		int status = problem(env, EXIT_OURS, opened->report.text);
-		env->root_open = true; /* answered: no further try */
-		if (status != 0)
-			environment_stop(env, END_EXIT, status);
+		root_failed(env, opened->report.text);
 		return;
 	}
 	env->identity = opened->identity;
@@ -427,13 +507,15 @@ static void root_answered(struct env *env)
 		text[t.n] = '\0';
 		log_info("this host is %s%s", text, env->identity.created ? " (new keys)" : "");
 	}
+	if (env->records != NULL)
+		record_pump(env); /* a policy may wait */
 	environment_boot(env);
 }
 
 /* True if another one is to be started. */
 static bool root_worker_ended(struct env *env, struct worker *worker)
 {
-	if (worker->body == root_worker && env->root_open) {
+	if (worker->body != root_counter_worker && env->root_open) {
 		worker->body = root_counter_worker; /* from now on */
 		worker->deaths = 0;
 	}
@@ -441,9 +523,12 @@ static bool root_worker_ended(struct env *env, struct worker *worker)
 		return counter_wants_worker(env);
 	if (worker->deaths < ROOT_TRIES)
 		return true;
-	if (problem(env, EXIT_OURS, "the root worker died, again and again") != 0)
-		environment_stop(env, END_EXIT, EXIT_OURS);
-	return false;
+	static const char text[] = "the root worker died, again and again";
+	if (env->capping != ROOT_FAILURE_HALT)
+		root_capped(env, ERR_IO, text);
+	else
+		root_failed(env, text);
+	return !env->root_open;
 }
 
 void environment_worker_ended(struct env *env, uint16_t w)

@@ -115,6 +115,7 @@ struct env {
 	bool rescue;   /* asked for a shell instead of services */
 	int64_t began; /* sys_now() then */
 	bool have_manifest, mounted, root_open, booted;
+	enum root_failure capping; /* the root worker caps the root, for this; ROOT_FAILURE_HALT: it does not */
 	bool can_setuid;
 	uid_t own_uid;
 	gid_t own_gid;
@@ -128,6 +129,7 @@ struct env {
 	struct guard guard;
 	struct span policy_memory;			    /* of the policy in force; p NULL: none */
 	uint64_t policy_version;			    /* the last that was accepted since boot */
+	struct policy_next *policy_next;		    /* one that waits to be measured; NULL: none */
 	uint64_t policy_changes;			    /* how often another one came into force */
 	uint32_t policy_asked, policy_reading, policy_done; /* numbers of reloads */
 	uint32_t policy_check;	  /* the next unit whose program the new policy is asked about */

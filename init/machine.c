@@ -42,6 +42,8 @@ enum place machine_place(void)
 	return sys_catch_ctrl_alt_del() == 0 ? PLACE_MACHINE : PLACE_CONTAINER;
 }
 
+#define SECURITYFS "/sys/kernel/security"
+
 struct mount_row {
 	const char *type, *target, *data;
 	unsigned long flags;
@@ -56,6 +58,8 @@ static const struct mount_row mounts[] = {
 	{ "tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV, false },
 	{ "tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV, true },
 	{ "cgroup2", "/sys/fs/cgroup", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, false },
+	/* For the firmware's event log; many kernels have none. */
+	{ "securityfs", SECURITYFS, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, false },
 };
 
 static void mount_all(enum place place)
@@ -66,7 +70,7 @@ static void mount_all(enum place place)
 			continue;
 		sys_mkdir(m->target, 0755);
 		int r = sys_mount(m->type, m->target, m->type, m->flags, m->data);
-		if (r < 0 && r != -EBUSY && place == PLACE_MACHINE)
+		if (r < 0 && r != -EBUSY && place == PLACE_MACHINE && strcmp(m->target, SECURITYFS) != 0)
 			log_warning("cannot mount %s on %s: %s", m->type, m->target, strerror(-r));
 	}
 }

@@ -158,6 +158,16 @@ struct mount_entry {
 	int64_t wait;	     /* ns, for a source below /dev */
 };
 
+/* Where the kernel has the TPM, behind its resource manager. */
+#define TPM_DEVICE "/dev/tpmrm0"
+
+/* What becomes of a host whose root does not open. */
+enum root_failure {
+	ROOT_FAILURE_HALT,	/* no service is run */
+	ROOT_FAILURE_RESCUE,	/* the same, and a shell on a machine's console */
+	ROOT_FAILURE_EPHEMERAL, /* it goes on with new keys in memory, which its name says */
+};
+
 struct host {
 	const struct root_class *root;
 	const char *root_file;
@@ -165,12 +175,16 @@ struct host {
 	/* Of a root in a TPM. */
 	const char *root_device; /* as sys_tpm_open takes it; NULL: the root is none in a TPM */
 	const char *root_dir;
-	uint32_t root_pcrs, root_pcr;  /* sealed to (bits); measured into */
-	const uint8_t *root_pcr_base;  /* 32 bytes; NULL: zeros */
-	const uint8_t *root_srk_name;  /* 34 bytes; NULL: the first boot's */
+	uint32_t root_pcrs, root_pcr; /* sealed to (bits); measured into */
+	const uint8_t *root_pcr_base; /* 32 bytes; NULL: zeros */
+	const uint8_t *root_srk_name; /* 34 bytes; NULL: the first boot's */
+	enum root_failure on_root_failure;
 	struct digest manifest_sha256; /* sha256 again: for the root worker, which sees the host alone */
 	/* Not of the manifest: what the environment adds for the root worker. */
 	struct root_log *root_log;
+	struct root_log *
+		firmware_log; /* a copy of the firmware's, made by the root worker; NULL: the root is none in a TPM */
+	const char *manifest_path;
 	uint8_t guard_name[256]; /* binary SubPrin */
 	size_t guard_name_n;
 	const struct guard_class *guard;
@@ -245,6 +259,10 @@ int manifest_load(const char *file, struct arena *arena, struct manifest *manife
 
 /* As stop.signal has it, and besides CONT and STOP; with SIG before it or not. 0: there is none. */
 int signal_find(const char *text);
+
+/* The paths of the keys that differ between two manifests, as "services.db.exec, services.web (new)", as many as fit; how
+ * many there are, 0: none but in the way it is written; or ERR_*. For workers and commands. */
+int manifest_diff(struct span was, struct span is, struct wr *out);
 
 /* What would run, for taoinit -n: one line a service, in start order. */
 int manifest_describe(const struct manifest *manifest, struct wr *out);

@@ -12,7 +12,6 @@
 #define DEFAULT_KEY_FILE "/var/lib/tao/keys"
 #define DEFAULT_RUNTIME "/run/tao"
 #define DEFAULT_ADMIN_SOCKET DEFAULT_RUNTIME "/admin_socket"
-#define DEFAULT_TPM_DEVICE "/dev/tpmrm0"
 #define DEFAULT_TPM_DIR "/var/lib/tao/tpm"
 #define TPM_KEY_FILE "/keys"
 /* Some hundred lines; what no service needs that is well. */
@@ -78,7 +77,7 @@ TAKE(root, device)
 		path += sizeof swtpm - 1;
 	if (path[0] != '/' || strlen(path) > SOCKET_PATH_MAX)
 		return read_fail(reader, value, ERR_MALFORMED,
-				 "%s is no place of a TPM; write \"" DEFAULT_TPM_DEVICE "\", or \"swtpm:/path\"",
+				 "%s is no place of a TPM; write \"" TPM_DEVICE "\", or \"swtpm:/path\"",
 				 quote(host->root_device).text);
 	return ERR_NONE;
 }
@@ -133,6 +132,15 @@ TAKE(root, pcr_base)
 TAKE(root, srk_name)
 {
 	return read_hex(reader, value, 2 + SHA256_SIZE, "name of a key", &((struct host *)into)->root_srk_name);
+}
+
+TAKE(root, on_root_failure)
+{
+	static const char *const words[] = { "halt", "rescue", "ephemeral", NULL };
+	int i = 0, r = read_word(reader, value, words, NULL, &i);
+	if (r == 0)
+		((struct host *)into)->on_root_failure = (enum root_failure)i;
+	return r;
 }
 
 /* Keys of one kind of root in another. */
@@ -315,7 +323,7 @@ TAKE(top, host)
 static int read_tpm_defaults(struct reader *reader, struct host *host)
 {
 	if (host->root_device == NULL)
-		host->root_device = DEFAULT_TPM_DEVICE;
+		host->root_device = TPM_DEVICE;
 	if (host->root_dir == NULL)
 		host->root_dir = DEFAULT_TPM_DIR;
 	if (host->root_pcrs == 0) {

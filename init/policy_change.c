@@ -7,12 +7,15 @@
 #include "log.h"
 #include "policy_change.h"
 #include "policy_open.h"
+#include "record.h"
 #include "sys.h"
 #include "sys_measure.h"
 #include "version.h"
 
 /* A disk that takes longer is taken for one that never answers. */
 #define READ_TIMEOUT (30 * NS_PER_S)
+/* So much of a domain's name is logged. */
+#define DOMAIN_SHOWN 80
 /* Programs that one turn asks about: 20 ms each at the worst. */
 #define ASKED_A_TURN 4
 
@@ -72,7 +75,7 @@ int policy_reload(struct env *env)
 	if (!env->mounted || env->stopping)
 		return ERR_STATE;
 	env->policy_asked++;
-	if (worker->pid > 0)
+	if (worker->pid > 0 || env->policy_next != NULL)
 		return 0; /* when it has ended, another one is started */
 	*worker = (struct worker){ "tao-policy", policy_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->policy_reading = env->policy_asked;
@@ -127,8 +130,16 @@ static const char *remedy_of(int err)
 	}
 }
 
-/* Into memory of its own; the old one's is given back. */
-static int put_in_force(struct env *env, const struct policy_file *file, struct why *why)
+/* A policy that is good, loaded beside the one in force. */
+struct policy_next {
+	struct guard guard;
+	struct span memory;
+	uint64_t version;
+	char domain[DOMAIN_SHOWN + 1];
+};
+
+/* Into memory of its own. */
+static int load(struct env *env, const struct policy_file *file, struct policy_next *next, struct why *why)
 {
 	size_t n = guard_memory(file->policy.rules.n);
 	void *memory = sys_map(n);
@@ -136,17 +147,14 @@ static int put_in_force(struct env *env, const struct policy_file *file, struct 
 		snprintf(why->rule, sizeof why->rule, "no memory for it");
 		return ERR_NO_SPACE;
 	}
-	int r = guard_load(&env->guard, &file->policy, span_of(memory, n), why);
-	if (r < 0) {
+	next->guard = env->guard;
+	next->memory = span_of(memory, n);
+	next->version = file->version;
+	snprintf(next->domain, sizeof next->domain, "%.*s", (int)file->domain.n, (const char *)file->domain.p);
+	int r = guard_load(&next->guard, &file->policy, next->memory, why);
+	if (r < 0)
 		sys_unmap(memory, n);
-		return r;
-	}
-	if (env->policy_memory.p != NULL)
-		sys_unmap((void *)(uintptr_t)env->policy_memory.p, env->policy_memory.n);
-	env->policy_memory = span_of(memory, n);
-	env->policy_version = file->version;
-	boundary_forget(env);
-	return ERR_NONE;
+	return r;
 }
 
 static void begin(struct env *env)
@@ -160,8 +168,50 @@ static void begin(struct env *env)
 	}
 }
 
+/* The old one's memory is given back. */
+static void put_in_force(struct env *env, const struct policy_next *next)
+{
+	if (env->policy_memory.p != NULL)
+		sys_unmap((void *)(uintptr_t)env->policy_memory.p, env->policy_memory.n);
+	env->policy_memory = next->memory;
+	env->policy_version = next->version;
+	env->guard.state = next->guard.state;
+	boundary_forget(env);
+	log_info("policy of %s, version %llu, is in force", next->domain, (unsigned long long)next->version);
+	begin(env);
+}
+
+/* Those that were asked for meanwhile. */
+static void reload_again(struct env *env)
+{
+	if (env->policy_asked == env->policy_done)
+		return;
+	env->policy_asked--; /* counted anew */
+	policy_reload(env);
+}
+
+/* It stands in the PCR, where there is one, or cannot. */
+static void recorded(struct env *env, int error, const char *text)
+{
+	struct policy_next *next = env->policy_next;
+	env->policy_next = NULL;
+	if (error != ERR_NONE)
+		sys_unmap((void *)(uintptr_t)next->memory.p, next->memory.n);
+	if (error == ERR_NONE) {
+		put_in_force(env, next);
+	} else if (error == ERR_STATE) { /* record_close(): what matters is said already */
+		snprintf(env->policy_problem, sizeof env->policy_problem, "the root of trust is closed");
+		answered(env);
+	} else {
+		refuse(env, "it could not be measured", text[0] != '\0' ? text : err_text(error));
+	}
+	if (env->workers[WORKER_POLICY].pid == 0)
+		reload_again(env);
+}
+
 static void judge(struct env *env, struct span text)
 {
+	static struct policy_next next;
 	const struct host *host = &env->manifest.host;
 	const struct policy_trust trust = { .sha256 = sha256_pick(),
 					    .key_sha256 = host->guard_key.b,
@@ -170,16 +220,19 @@ static void judge(struct env *env, struct span text)
 					    .guard = host->guard->name };
 	struct policy_file file;
 	struct why why = { .rule = "" };
+	uint8_t data[8 + SHA256_SIZE];
+	struct wr w = wr_to(data, 8);
 	int r = policy_open(text, &trust, &file, &why);
 	if (r >= 0)
-		r = put_in_force(env, &file, &why);
+		r = load(env, &file, &next, &why);
 	if (r < 0) {
 		refuse(env, why.rule, remedy_of(r));
 		return;
 	}
-	log_info("policy of %.*s, version %llu, is in force", (int)file.domain.n, (const char *)file.domain.p,
-		 (unsigned long long)file.version);
-	begin(env);
+	wr_be64(&w, next.version);
+	sha256_of(sha256_pick(), text, data + 8);
+	env->policy_next = &next;
+	record_host(env, EVENTLOG_POLICY, span_of(data, sizeof data), recorded);
 }
 
 void policy_answered(struct env *env)
@@ -188,7 +241,7 @@ void policy_answered(struct env *env)
 	struct stat st;
 	int fd = -1, n_fds = 0;
 	ssize_t n = sys_recv(env->workers[WORKER_POLICY].fd, &answer, sizeof answer, &fd, 1, &n_fds);
-	if (n != (ssize_t)sizeof answer || env->policy_done == env->policy_reading) {
+	if (n != (ssize_t)sizeof answer || env->policy_done == env->policy_reading || env->policy_next != NULL) {
 		if (n_fds > 0)
 			sys_close(fd);
 		return; /* its death follows */
@@ -218,16 +271,15 @@ void policy_answered(struct env *env)
 void policy_worker_ended(struct env *env)
 {
 	struct worker *worker = &env->workers[WORKER_POLICY];
-	if (worker->fd >= 0 && env->policy_done != env->policy_reading)
+	if (worker->fd >= 0 && env->policy_done != env->policy_reading && env->policy_next == NULL)
 		policy_answered(env);
 	worker_ended(worker);
 	loop_cancel(&env->loop, TIMER_WORKER(env, WORKER_POLICY));
+	if (env->policy_next != NULL)
+		return;
 	if (env->policy_done != env->policy_reading)
 		refuse(env, "the worker that reads it has died", "try again");
-	if (env->policy_asked != env->policy_done) {
-		env->policy_asked--; /* counted anew */
-		policy_reload(env);
-	}
+	reload_again(env);
 }
 
 void policy_timer(struct env *env)

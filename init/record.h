@@ -33,6 +33,15 @@ bool record_wanted(struct env *env, uint16_t u);
  * be. */
 void record_hold(struct env *env, uint16_t u, const struct measured *m);
 
+/* Measures what is no launch: EVENTLOG_POLICY before a policy is in force, EVENTLOG_ROOT (the root hash, 32 bytes) before
+ * the device becomes /. At most RECORD_HOST_MAX bytes. done is called when the record is in the log and the PCR or cannot
+ * be; where the root does not measure, at once. One of a tag at a time. */
+#define RECORD_HOST_MAX 64
+typedef void record_done(struct env *env, int error, const char *text);
+void record_host(struct env *env, enum eventlog_tag tag, struct span data, record_done *done);
+/* The root does not measure after all: whoever waits is told error, and text. */
+void record_close(struct env *env, int error, const char *text);
+
 /* For the environment. */
 void record_pump(struct env *env);
 void record_reply(struct env *env);

@@ -4,21 +4,21 @@
 #include "root_worker.h"
 #include "sys.h"
 
-/* Is this in the log already, asked by a worker's predecessor that did not live to say so? The root has seen to it that
- * all that is in the log is in the PCR. */
+/* Is this in the log already, asked by a worker's predecessor that did not live to say so? Of policies, the last that is in
+ * the log is the one in force. The root has seen to it that all that is in the log is in the PCR. */
 static bool is_recorded(const struct host *host, uint32_t tag, struct span data)
 {
 	uint8_t digest[SHA256_SIZE];
 	struct eventlog_reader reader;
 	struct eventlog_record record;
-	bool more = true;
+	bool more = true, found = false;
 	eventlog_digest(tag, data, digest);
 	if (eventlog_open(&reader, span_of(host->root_log->bytes, host->root_log->n), host->root_pcr) != NULL)
 		return false;
 	while (eventlog_next(&reader, &record, &more) == NULL && more)
-		if (memcmp(record.digest, digest, sizeof digest) == 0)
-			return true;
-	return false;
+		if (record.tag == tag && (tag == EVENTLOG_POLICY || !found))
+			found = memcmp(record.digest, digest, sizeof digest) == 0;
+	return found;
 }
 
 /* Does the kernel take what we leave in the TPM out of it, when it has to kill us? */

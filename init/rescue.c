@@ -27,9 +27,10 @@ static _Noreturn void be_shell(void)
 	sys_exit(127);
 }
 
-void rescue_start(struct env *env)
+void rescue_shell(struct env *env)
 {
-	snprintf(env->problem, sizeof env->problem, "rescue: a shell runs on the console, and no service");
+	if (env->problem[0] == '\0')
+		snprintf(env->problem, sizeof env->problem, "rescue: a shell runs on the console, and no service");
 	log_warning("tao.rescue: no service is run and the root of trust stays closed; exit reboots");
 	pid_t pid = sys_fork(-1);
 	if (pid == 0)

@@ -8,7 +8,8 @@
 
 #include "environment.h"
 
-void rescue_start(struct env *env);
+/* After the root was capped. */
+void rescue_shell(struct env *env);
 /* The shell has ended: the machine reboots. */
 void rescue_ended(struct env *env);
 

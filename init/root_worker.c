@@ -28,6 +28,8 @@ const struct platform *root_platform(const struct host *host, struct root_config
 		.manifest = host->manifest_sha256.b,
 		.guard = span_of(host->guard_name, host->guard_name_n),
 		.log = host->root_log,
+		.changed = root_kept_changed,
+		.host = host,
 	};
 	if (host->root_device == NULL)
 		return &sys_platform;
@@ -46,7 +48,7 @@ const struct platform *root_platform(const struct host *host, struct root_config
 void root_report_transport(struct root_report *report, int err)
 {
 	if ((err == ERR_IO || err == ERR_TIMEOUT) && tpm.why[0] != '\0')
-		snprintf(report->text, sizeof report->text, "TPM: %.240s", tpm.why);
+		snprintf(report->text, sizeof report->text, "TPM: %.255s", tpm.why);
 }
 
 void root_log_save(const struct host *host)
@@ -110,10 +112,14 @@ int root_worker(int socket, void *arg)
 	/* One message of this size fits any socket buffer; static, so that it is wiped with certainty below. */
 	static struct root_opened opened;
 	struct root root = { .class = host->root };
+	root_firmware_read(host);
 	opened.error = open_root(host, &root, &opened);
 	if (opened.error != ERR_NONE)
 		root_report_transport(&opened.report, opened.error);
+	else
+		root_kept_save(host);
 	root_log_save(host);
+	root_firmware_save(host);
 	int r = sys_write_all(socket, &opened, sizeof opened);
 	bool open = opened.error == ERR_NONE;
 	wipe(&opened, sizeof opened);

@@ -48,8 +48,21 @@ void root_report_transport(struct root_report *report, int err);
 /* The event log as a file beside the key file, for others to read: what is new in it. Nothing depends on it. */
 void root_log_save(const struct host *host);
 
+/* What was measured when the keys were sealed, kept beside them, so that a boot in which they do not open can say what
+ * has changed since: the manifest, the kernel's command line, the firmware's log. Nothing depends on it. */
+void root_kept_save(const struct host *host);
+/* struct root_config's changed. */
+void root_kept_changed(const struct root_config *config, unsigned pcr, struct span manifest,
+		       struct root_report *report);
+/* The firmware's log, into host->firmware_log; and from there into a file beside ours. */
+void root_firmware_read(const struct host *host);
+void root_firmware_save(const struct host *host);
+
 /* The workers' lives; arg is the struct host of the manifest. Both block. */
 int root_worker(int socket, void *arg);
+/* Sees to it that nobody gets the keys in this boot; answers with a struct root_opened that has only error and report. A
+ * host without a root in a TPM may have one that another manifest has sealed keys in. */
+int root_cap_worker(int socket, void *arg);
 int root_counter_worker(int socket, void *arg);
 
 #endif

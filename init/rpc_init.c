@@ -179,3 +179,18 @@ void admin_explain(struct admin_call *call)
 	boundary_explain(env, (uint16_t)call->only, call->request.verb, terms, n, &w);
 	give_text(call, &w);
 }
+
+void admin_event_log(struct admin_call *call)
+{
+	const struct host *host = &call->env->manifest.host;
+	bool firmware = call->request.has_action && strcmp(call->request.action, "firmware") == 0;
+	const struct root_log *log = firmware ? host->firmware_log : host->root_log;
+	uint32_t n = log != NULL ? __atomic_load_n(&log->n, __ATOMIC_ACQUIRE) : 0;
+	if (n == 0 || n > ROOT_LOG_MAX)
+		snprintf(call->error, sizeof call->error,
+			 firmware && log != NULL ? "the kernel has no log of this machine's firmware"
+						 : "nothing has been measured: the host's root is none in a TPM, "
+						   "or was not reached");
+	else
+		call->text = span_of(log->bytes, n);
+}

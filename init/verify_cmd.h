@@ -6,6 +6,9 @@
 #ifndef TAO_VERIFY_CMD_H
 #define TAO_VERIFY_CMD_H
 
+#include <stdio.h>
+
+#include "../crypto/base.h"
 #include "tao_cmd.h"
 
 /* Exit statuses, as documented in taoverify(1). */
@@ -15,6 +18,9 @@ enum { VERIFY_EXIT_OK = 0, VERIFY_EXIT_REFUSED = 1, VERIFY_EXIT_USAGE = 2, VERIF
 #define VERIFY_CMD(name, arguments, help) int verify_cmd_##name(int argc, char **argv);
 #include "verify_cmd.def"
 #undef VERIFY_CMD
+
+/* An event log of ours as CEL-JSON (TCG Canonical Event Log Format 1.0), a record a line, as far as it can be read. */
+void verify_print_cel(FILE *to, struct span log);
 
 /* A time as people write it: RFC 3339, seconds or ns since 1970. False if it is none, or not in an int64 of ns. */
 bool verify_parse_time(const char *text, int64_t *ns);

@@ -50,7 +50,7 @@ typedef struct _tao_InitRequest {
     bool has_service;
     char service[65]; /* empty or absent: all of them, or the host */
     bool has_action;
-    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Status: graph; Signal: its name */
+    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Status: graph; Signal: its name; EventLog: firmware */
     bool has_wait;
     bool wait; /* answer when it is done */
     bool has_verb;
@@ -109,7 +109,7 @@ typedef struct _tao_InitResponse {
     bool has_host;
     tao_HostStatus host;
     pb_callback_t service;
-    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; Logs: lines, each after its time and stream */
+    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; Logs: lines, each after its time and stream; EventLog: the log */
     bool has_position;
     uint64_t position; /* Logs: where what is still to come begins */
 } tao_InitResponse;

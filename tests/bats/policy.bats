@@ -198,6 +198,7 @@ admin_words()
 		Audit) echo audit ;;
 		Logs) echo logs s ;;
 		Signal) echo signal s CONT ;;
+		EventLog) echo eventlog ;;
 		Shutdown) echo shutdown ;;
 		*) false ;;
 	esac
@@ -214,7 +215,8 @@ admin_words()
 		{ executes probe; echo "Deny($host_name.Unix(0, 0), \"$denied\")"; } >"$work/rules"; policy
 		reload
 		for verb in $verbs; do
-			[ "$verb" != Stop ] && [ "$verb" != Shutdown ] || [ "$verb" = "$denied" ] || continue
+			# These end what the others need, or have nothing to give here.
+			[[ $verb != @(Stop|Shutdown|EventLog) ]] || [ "$verb" = "$denied" ] || continue
 			words=$(admin_words "$verb")
 			if [ "$verb" = "$denied" ]; then
 				# shellcheck disable=SC2086 # words

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What differs between two manifests, by the paths of their keys.
+ */
+#include <stdlib.h>
+
+#include "manifest_read.h"
+
+#define MORE ", ..."
+
+struct diff {
+	struct wr *out;
+	size_t n;
+	bool cut; /* there are more than out has room for */
+	char path[256];
+};
+
+static void say(struct diff *diff, const char *what)
+{
+	size_t n = strlen(diff->path), more = strlen(what);
+	struct wr *out = diff->out;
+	diff->n++;
+	diff->cut = diff->cut || out->cap - out->n < n + more + sizeof MORE + 2;
+	if (diff->cut)
+		return;
+	if (out->n > 0)
+		wr_bytes(out, ", ", 2);
+	wr_bytes(out, diff->path, n);
+	wr_bytes(out, what, more);
+}
+
+static void compare(struct diff *diff, const cJSON *was, const cJSON *is, unsigned depth);
+
+/* A key of one of them, at the end of the path. */
+static void compare_key(struct diff *diff, const char *key, const cJSON *was, const cJSON *is, unsigned depth)
+{
+	size_t n = strlen(diff->path), dot = n > 0, more = strnlen(key, SERVICE_NAME_MAX + 1);
+	if (n + dot + more >= sizeof diff->path)
+		return;
+	if (dot)
+		diff->path[n] = '.';
+	/* Names of variables may have anything in them. */
+	for (size_t i = 0; i < more; i++)
+		diff->path[n + dot + i] = (char)((uint8_t)key[i] < ' ' || key[i] == 0x7f ? '?' : key[i]);
+	diff->path[n + dot + more] = '\0';
+	if (was == NULL)
+		say(diff, " (new)");
+	else if (is == NULL)
+		say(diff, " (taken out)");
+	else
+		compare(diff, was, is, depth);
+	diff->path[n] = '\0';
+}
+
+static void compare(struct diff *diff, const cJSON *was, const cJSON *is, unsigned depth)
+{
+	if (depth >= MANIFEST_DEPTH_MAX || !cJSON_IsObject(was) || !cJSON_IsObject(is)) {
+		char *a = cJSON_PrintUnformatted(was), *b = cJSON_PrintUnformatted(is);
+		if (a == NULL || b == NULL || strcmp(a, b) != 0)
+			say(diff, "");
+		free(a);
+		free(b);
+		return;
+	}
+	for (const cJSON *at = was->child; at != NULL; at = at->next)
+		compare_key(diff, at->string, at, cJSON_GetObjectItemCaseSensitive(is, at->string), depth + 1);
+	for (const cJSON *at = is->child; at != NULL; at = at->next)
+		if (cJSON_GetObjectItemCaseSensitive(was, at->string) == NULL)
+			compare_key(diff, at->string, NULL, at, depth + 1);
+}
+
+int manifest_diff(struct span was, struct span is, struct wr *out)
+{
+	struct diff diff = { .out = out };
+	struct diag diag;
+	if (manifest_scan(was, "", &diag) < 0 || manifest_scan(is, "", &diag) < 0)
+		return ERR_MALFORMED;
+	cJSON *a = cJSON_ParseWithLength((const char *)was.p, was.n);
+	cJSON *b = cJSON_ParseWithLength((const char *)is.p, is.n);
+	if (a != NULL && b != NULL)
+		compare(&diff, a, b, 0);
+	if (diff.cut)
+		wr_bytes(out, MORE, out->cap - out->n < sizeof MORE ? 0 : sizeof MORE - 1);
+	int r = a != NULL && b != NULL ? (int)diff.n : ERR_NO_SPACE;
+	cJSON_Delete(a);
+	cJSON_Delete(b);
+	return r;
+}

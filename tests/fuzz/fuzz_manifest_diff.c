@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * What differs between two manifests. The input is two files: a byte that says which part of it is the first, in 255ths.
+ * Invariants: no file differs from itself; the paths are one line without controls, and end where there is no more room. */
+/* link: init policy crypto */
+#include <stdlib.h>
+
+#include "../../init/manifest.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+	uint8_t text[100];
+	if (size == 0)
+		return 0;
+	struct span all = span_of(input + 1, size - 1);
+	size_t n = all.n * input[0] / 255;
+	struct span a = span_of(all.p, n), b = span_of(all.p + n, all.n - n);
+	struct wr w = wr_to(text, sizeof text);
+	int r = manifest_diff(a, a, &w);
+	must(r <= 0 && w.n == 0);
+	r = manifest_diff(a, b, &w);
+	must(w.err == ERR_NONE && (r > 0 || w.n == 0));
+	for (size_t i = 0; i < w.n; i++)
+		must(text[i] >= 0x20 && text[i] != 0x7f);
+	struct wr v = wr_to(text, sizeof text);
+	must((manifest_diff(b, a, &v) > 0) == (r > 0));
+	return 0;
+}
