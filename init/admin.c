@@ -120,7 +120,8 @@ static void fill_status(const struct env *env, uint16_t u, tao_ServiceStatus *st
 	if (unit->refused && unit_at_rest(unit) &&
 	    (unit->reason == NULL || strncmp(unit->reason, "the policy", 10) != 0)) {
 		status->has_reason = true;
-		snprintf(status->reason, sizeof status->reason, "the policy does not let it run");
+		snprintf(status->reason, sizeof status->reason,
+			 "the policy does not let it run, or what it requires");
 	} else if (unit->reason != NULL &&
 		   (unit->status_said || (unit->state != UNIT_UP && unit->state != UNIT_DONE))) {
 		status->has_reason = true;

@@ -325,7 +325,7 @@ void environment_boot(struct env *env)
 	sockets_open_all(env);
 	loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
 	want_at_boot(env);
-	env->policy_check = env->manifest.n_services;
+	env->policy_check = 2U * env->manifest.n_services;
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
 		if (env->units[u].wanted)
 			unit_event(env, u, ON_START);

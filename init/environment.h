@@ -127,7 +127,7 @@ struct env {
 	uint64_t policy_version;			    /* the last that was accepted since boot */
 	uint64_t policy_changes;			    /* how often another one came into force */
 	uint32_t policy_asked, policy_reading, policy_done; /* numbers of reloads */
-	uint32_t policy_check;	  /* the next unit whose program the new policy is asked about */
+	uint32_t policy_check;	  /* of the two rounds over all units that a new policy makes: the next */
 	char policy_problem[384]; /* why the last one was refused */
 	struct audit *audit;
 	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */

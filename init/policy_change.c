@@ -253,14 +253,7 @@ static void ask_about(struct env *env, uint16_t u)
 	const struct service *s = &env->manifest.services[u];
 	struct unit *unit = &env->units[u];
 	struct why why = { .rule = "" };
-	if (!is_running(unit)) {
-		/* Whom the old policy had refused or stopped gets another try. */
-		bool again = unit->refused && (unit_at_rest(unit) || unit->state == UNIT_BACKOFF);
-		if (again && !env->stopping)
-			unit_start(env, u);
-		return;
-	}
-	if (boundary_may_execute(env, u, &why) == ALLOW)
+	if (!is_running(unit) || boundary_may_execute(env, u, &why) == ALLOW)
 		return;
 	if (s->on_policy_change == POLICY_CHANGE_KEEP) {
 		log_warning(
@@ -269,18 +262,28 @@ static void ask_about(struct env *env, uint16_t u)
 		return;
 	}
 	log_warning("%s: stopped: the policy would not start it any more (%s)", s->name, why.rule);
-	unit_stop(env, u);
-	unit->refused = true;
+	unit_refuse(env, u);
 	unit_say(unit, "the policy does not let it run any more (%.200s)", why.rule);
 }
 
 bool policy_is_busy(const struct env *env)
 {
-	return env->policy_check < env->manifest.n_services && env->booted;
+	return env->policy_check < 2U * env->manifest.n_services && env->booted;
+}
+
+/* First, whom the old policy had refused or stopped gets another try, also while it is being stopped; then those are
+ * asked about who run: so none whom that takes down is taken for one of the former. */
+static void check_next(struct env *env)
+{
+	uint32_t n = env->manifest.n_services, i = env->policy_check++;
+	if (i >= n)
+		ask_about(env, (uint16_t)(i - n));
+	else if (env->units[i].refused && !env->stopping)
+		unit_start(env, (uint16_t)i);
 }
 
 void policy_turn(struct env *env)
 {
 	for (int i = 0; i < ASKED_A_TURN && policy_is_busy(env); i++)
-		ask_about(env, (uint16_t)env->policy_check++);
+		check_next(env);
 }

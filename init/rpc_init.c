@@ -32,7 +32,6 @@ static void order(struct admin_call *call, const char *word, int (*give)(struct 
 		return;
 	log_info("%s: %s, as uid %u asks", env->manifest.services[call->only].name, word,
 		 (unsigned)client->peer.uid);
-	env->units[call->only].refused = false; /* from now on it is as was asked */
 	if (give(env, (uint16_t)call->only) < 0) {
 		snprintf(call->error, sizeof call->error, "the host is shutting down");
 		return;

@@ -53,7 +53,7 @@ struct unit {
 	bool asking, asked;	/* its question is in the ring, with the measure worker */
 	bool waiting_memory;	/* its channel waits for room in the pool */
 	bool waiting_counter;	/* … for a counter, and keeps the request in its buffer */
-	bool refused;		/* the policy did not let it run, or stopped it */
+	bool refused;		/* the policy did not let it run, or stopped it, or what it requires */
 	uint32_t allowed;	/* bit by enum verb: questions without arguments that are allowed … */
 	uint64_t allowed_under; /* … under this policy */
 	bool runnable;		/* a whole request stands in its channel's buffer */
@@ -89,6 +89,8 @@ void unit_event(struct env *env, uint16_t u, enum unit_event event);
 int unit_start(struct env *env, uint16_t u);
 int unit_stop(struct env *env, uint16_t u);
 int unit_restart(struct env *env, uint16_t u);
+/* A stop by the policy: it and what requires it are marked (refused), and started again when the policy allows it. */
+void unit_refuse(struct env *env, uint16_t u);
 
 /* Tells the neighbours of all units whose state has changed: once a turn, until it is quiet. */
 void unit_settle_all(struct env *env);

@@ -304,24 +304,43 @@ admin_words()
 @test "retracting Execute stops who runs, or keeps it, as its entry says" {
 	guard_manifest "\"stops\": { \"exec\": [\"$tools/probe\", \"wait\"] },
 		\"keeps\": { \"exec\": [\"$tools/one\", \"await\", \"$work/go\", \"seal\", \"self\", \"x\", \"wait\"], \"on_policy_change\": \"keep\" },
+		\"needs\": { \"exec\": [\"$tools/other\", \"wait\"], \"requires\": [\"stops\"] },
 		\"allowed\": { \"exec\": [\"$tools/other\", \"wait\"] }"
 	executes probe one other >"$work/rules"; policy
 	start_host
-	for s in stops keeps allowed; do eventually "[ \$(state_of $s) = up ]"; done
+	for s in stops keeps needs allowed; do eventually "[ \$(state_of $s) = up ]"; done
 	pid=$(pid_of keeps) other=$(pid_of allowed)
 	executes other >"$work/rules"; policy
 	reload
-	eventually '[ "$(state_of stops)" = down ]'
+	eventually '[ "$(state_of stops)" = down ] && [ "$(state_of needs)" = down ]'
+	[[ $(ctl status needs) == *"the policy does not let it run, or what it requires"* ]]
 	says 'keeps: the policy would not start it any more'
 	[ "$(pid_of keeps)" = "$pid" ]
 	[ "$(pid_of allowed)" = "$other" ]
 	# It has nothing of its host any more.
 	touch "$work/go"
 	says 'one seal refused: not authorized: Seal'
-	# Permitted again, it comes back.
+	# Permitted again, it comes back, with what requires it.
 	executes probe other >"$work/rules"; policy
 	reload
-	eventually '[ "$(state_of stops)" = up ]'
+	eventually '[ "$(state_of stops)" = up ] && [ "$(state_of needs)" = up ]'
+	# What is stopped by hand meanwhile does not, nor what was stopped with it.
+	executes other >"$work/rules"; policy
+	reload
+	eventually '[ "$(state_of stops)" = down ] && [ "$(state_of needs)" = down ]'
+	ctl stop stops
+	executes probe other >"$work/rules"; policy
+	reload
+	[ "$(state_of stops)" = down ] && [ "$(state_of needs)" = down ]
+	# What was refused from the beginning takes up what waits for it, too.
+	ctl shutdown
+	wait "$host"
+	executes other >"$work/rules"; policy
+	start_host
+	eventually '[ "$(state_of stops)" = failed ] && [ "$(state_of needs)" = down ]'
+	executes probe other >"$work/rules"; policy
+	reload
+	eventually '[ "$(state_of needs)" = up ]'
 }
 
 @test "a bad policy leaves the old one in force, and says what is wrong and what to do" {
