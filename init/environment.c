@@ -26,6 +26,9 @@
 #define ROOT_TRIES 3
 /* Timers that one turn acts upon. */
 #define TIMERS_PER_TURN 256
+/* After this long a turn begins no request of a program any more. Signals, ends of processes, workers and admin clients
+ * are seen to in each turn. */
+#define TURN_NS (5 * NS_PER_MS)
 /* How long after the boot it is seen whether everything has come to rest. */
 #define REST_NS (200 * NS_PER_MS)
 /* Two large requests that follow each other come within this. */
@@ -594,12 +597,18 @@ static void on_timer(struct env *env, uint32_t timer)
 	/* TIMER_AUDIT: each turn sends what it may. */
 }
 
+bool environment_turn_is_long(const struct env *env)
+{
+	return sys_now() - env->turn_began > TURN_NS;
+}
+
 static void turn(struct env *env)
 {
 	struct loop_event events[LOOP_EVENTS_MAX];
 	bool busy = env->runnable_n > 0 || env->reap_more || env->changed_n > 0 || env->admin_check ||
 		    admin_is_busy(env) || counter_is_busy(env) || policy_is_busy(env);
 	int n = loop_wait(&env->loop, events, !busy);
+	env->turn_began = sys_now();
 	for (int i = 0; i < n; i++)
 		dispatch(env, &events[i]);
 	if (env->reap_more)

@@ -136,6 +136,8 @@ struct env {
 	/* The machinery. */
 	struct loop loop;
 	int signal_fd;
+	int64_t turn_began;  /* of the loop */
+	uint16_t turn_first; /* the unit that a turn which was too long came to */
 	struct worker workers[WORKERS];
 	struct record_desk *records;   /* launches that wait to be measured into the root; NULL: it does not */
 	struct counter_desk *counters; /* questions about rollback counters */
@@ -275,6 +277,10 @@ void admin_timer(struct env *env, uint32_t client);
 void admin_turn(struct env *env);
 bool admin_is_busy(const struct env *env); /* whole requests stand in buffers */
 void admin_close(struct env *env);
+
+/* Has this turn of the loop gone on for so long that what can wait is left to the next one? A turn is as long as that and
+ * the dearest of what may be begun in it: a decision (DATALOG_STEPS), an Attest. */
+bool environment_turn_is_long(const struct env *env);
 
 const char *environment_version(void);
 

@@ -13,7 +13,7 @@
 
 /* A disk that takes longer is taken for one that never answers. */
 #define READ_TIMEOUT (30 * NS_PER_S)
-/* Programs that one turn asks about: 20 ms each at the worst. */
+/* Programs that one turn asks about, if it has the time. */
 #define ASKED_A_TURN 4
 
 /* What the worker says; a memfd with the file comes with it, sealed, unless error is set. */
@@ -284,6 +284,6 @@ static void check_next(struct env *env)
 
 void policy_turn(struct env *env)
 {
-	for (int i = 0; i < ASKED_A_TURN && policy_is_busy(env); i++)
+	for (int i = 0; i < ASKED_A_TURN && policy_is_busy(env) && (i == 0 || !environment_turn_is_long(env)); i++)
 		check_next(env);
 }
