@@ -87,7 +87,7 @@ int policy_reload(struct env *env)
 }
 
 /* The latest of what the clock says and the day of this version: a machine without a battery is not in 1970. */
-static int64_t clock_now(void)
+int64_t policy_clock(void)
 {
 	int64_t now = sys_realtime() / NS_PER_S;
 	return now > TAOINIT_EPOCH ? now : TAOINIT_EPOCH;
@@ -113,7 +113,7 @@ static void refuse(struct env *env, const char *what, const char *remedy)
 	answered(env);
 }
 
-static const char *remedy_of(int err)
+const char *policy_remedy(int err)
 {
 	switch (err) {
 	case ERR_BAD_SIGNATURE:
@@ -165,7 +165,7 @@ static void judge(struct env *env, struct span text)
 	const struct host *host = &env->manifest.host;
 	const struct policy_trust trust = { .sha256 = sha256_pick(),
 					    .key_sha256 = host->guard_key.b,
-					    .now = clock_now(),
+					    .now = policy_clock(),
 					    .least_version = env->policy_version,
 					    .guard = host->guard->name };
 	struct policy_file file;
@@ -174,7 +174,7 @@ static void judge(struct env *env, struct span text)
 	if (r >= 0)
 		r = put_in_force(env, &file, &why);
 	if (r < 0) {
-		refuse(env, why.rule, remedy_of(r));
+		refuse(env, why.rule, policy_remedy(r));
 		return;
 	}
 	log_info("policy of %.*s, version %llu, is in force", (int)file.domain.n, (const char *)file.domain.p,

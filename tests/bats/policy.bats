@@ -403,6 +403,41 @@ admin_words()
 	[[ $(ctl status) != *problem* ]]
 }
 
+@test "taoinit -n reads the policy, and says what it would not let run" {
+	checks() # STATUS
+	{
+		run --separate-stderr "-$1" "$tools/taoinit" -n "$work/manifest.json"
+	}
+	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"] }, \"t\": { \"exec\": [\"$tools/one\"] }"
+	checks 0
+	[[ $stderr == *"warning: $work/manifest.json: host.guard.file: $work/policy: No such file or directory; nothing runs until"* ]]
+	executes probe >"$work/rules"; policy
+	checks 0
+	[ "$stderr" = "warning: $work/manifest.json: services.t: the policy does not let it run (no rule allows it)" ]
+	executes probe one >"$work/rules"; policy
+	checks 0
+	[ -z "$stderr" ]
+	sed -i 's/^domain: test$/domain: Test/' "$work/policy"
+	checks 78
+	[[ $stderr == "$work/manifest.json: host.guard.file: $work/policy: line "*": the signature does not verify"*"; sign it with the key that host.guard.key names"* ]]
+	"$tools/taopolicy" keygen "$work/other-key"
+	signer=$work/other-key policy
+	checks 78
+	[[ $stderr == *"signed by another key than the one that is trusted"* ]]
+	until=2021-01-01T00:00:00Z policy
+	checks 78
+	[[ $stderr == *"not valid any more"* ]]
+	kind=acl policy
+	checks 78
+	[[ $stderr == *"the policy is for the guard acl"* ]]
+	# Before the first boot the host has no name.
+	policy
+	rm "$work/keys/keys"
+	checks 0
+	[[ $stderr == "note: "*"the name that this host will have is not known here"* ]]
+	[ ! -e "$work/keys/keys" ]
+}
+
 @test "reload without a policy says so" {
 	manifest '' allow
 	start_host
