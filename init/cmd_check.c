@@ -243,6 +243,7 @@ int cmd_check(const char *file)
 		fprintf(stderr, "%s\n", diag.text);
 		return EXIT_MANIFEST;
 	}
+	manifest.n_services -= manifest.host.max_programs; /* what will be started is not known */
 	bool good = check_programs(file, &manifest, can_setuid);
 	if (!good)
 		return EXIT_MANIFEST;

@@ -122,12 +122,13 @@ static int make_units(struct env *env)
 	env->sockets = array(env->manifest.n_sockets, sizeof *env->sockets);
 	env->pids = array(env->pids_cap, sizeof *env->pids);
 	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
+	env->started = sys_map((env->manifest.host.max_programs + 1U) * sizeof *env->started); /* arguments, too */
 	env->scratch = sys_map(sizeof *env->scratch); /* a child's environment stands in it */
 	env->answer = array(1, env->answer_cap);
 	env->data = array(1, env->data_cap);
 	if (!env->units || !env->programs || !env->files || !env->successors || !env->successor_at ||
 	    !env->sockets || !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen ||
-	    !env->pids || !env->clients || !env->scratch || !env->answer || !env->data)
+	    !env->pids || !env->clients || !env->started || !env->scratch || !env->answer || !env->data)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < env->manifest.n_sockets; i++)
 		env->sockets[i] = -1;

@@ -96,6 +96,42 @@ static int check_version(struct reader *reader)
 			       : take_top_version(reader, version, NULL);
 }
 
+/* Places for programs that are started at run time: as services that have only defaults, under names that no service can
+ * have. Their memory, their numbers and their uids are there from the boot on. */
+static int add_programs(struct reader *reader)
+{
+	struct manifest *m = reader->manifest;
+	size_t n = m->n_services, all = n + m->host.max_programs;
+	char name[8];
+	int r = ERR_NONE;
+	if (m->host.max_programs == 0)
+		return r;
+	if (all > MANIFEST_SERVICES_MAX)
+		return read_fail(reader, NULL, ERR_TOO_LARGE,
+				 "services and host.max_programs are %zu; write at most %d", all,
+				 MANIFEST_SERVICES_MAX);
+	struct service *services = arena_alloc(reader->arena, all * sizeof *services, _Alignof(struct service));
+	const cJSON **entries = realloc(reader->entries, (all + 1) * sizeof *entries);
+	reader->entries = entries != NULL ? entries : reader->entries;
+	reader->program = cJSON_Parse("{\"exec\":[\"/program\"],\"restart\":\"never\"}");
+	if (services == NULL || entries == NULL || reader->program == NULL)
+		return read_no_memory(reader);
+	if (n > 0)
+		memcpy(services, m->services, n * sizeof *services);
+	m->services = services;
+	for (; m->n_services < all && r == 0; m->n_services++) {
+		struct service *s = &services[m->n_services];
+		snprintf(name, sizeof name, "@%u", (unsigned)(m->n_services - n) + 1);
+		s->name = read_keep(reader, name);
+		if (s->name == NULL)
+			return read_no_memory(reader);
+		reader->entries[m->n_services] = reader->program;
+		r = read_service(reader, reader->program, s);
+		s->on_call = true;
+	}
+	return r;
+}
+
 static int read_tree(struct reader *reader)
 {
 	int r = check_version(reader);
@@ -105,6 +141,8 @@ static int read_tree(struct reader *reader)
 		r = read_host_defaults(reader);
 	if (r == 0)
 		r = read_links(reader);
+	if (r == 0)
+		r = add_programs(reader);
 	if (r == 0)
 		r = read_owners(reader);
 	if (r == 0 && reader->manifest->n_services == 0)
@@ -134,6 +172,7 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
 	reader.tree = tree;
 	r = tree == NULL ? read_no_memory(&reader) : read_tree(&reader);
 	cJSON_Delete(tree);
+	cJSON_Delete(reader.program);
 	cJSON_InitHooks(NULL);
 	free(reader.entries);
 	sha256_of(reader.sha256, json, manifest->sha256.b);

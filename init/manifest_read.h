@@ -27,6 +27,7 @@ struct reader {
 	const struct sha256_impl *sha256;
 	const cJSON *tree;
 	const cJSON **entries; /* of services, by their index */
+	cJSON *program;	       /* the entry of each place for a program that is started at run time */
 };
 
 /* The objects of a manifest that have a fixed set of keys. */

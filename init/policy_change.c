@@ -278,7 +278,7 @@ static void check_next(struct env *env)
 	uint32_t n = env->manifest.n_services, i = env->policy_check++;
 	if (i >= n)
 		ask_about(env, (uint16_t)(i - n));
-	else if (env->units[i].refused && !env->stopping)
+	else if (env->units[i].refused && !env->stopping && i < first_program(env))
 		unit_start(env, (uint16_t)i);
 }
 

@@ -164,7 +164,10 @@ static enum stream_state read_more(struct stream *stream, struct stream_pool *po
 	bool own = stream->in != NULL;
 	uint8_t *at = own ? stream->in + stream->in_n : pool->chunk;
 	size_t room = own ? stream->in_cap - stream->in_n : STREAM_CHUNK;
-	ssize_t n = sys_recv(stream->fd, at, room, NULL, 0, NULL);
+	int came = 0;
+	int *fds = pool->fds != NULL ? pool->fds + pool->n_fds : NULL;
+	ssize_t n = sys_recv(stream->fd, at, room, fds, fds != NULL ? pool->fds_cap - pool->n_fds : 0, &came);
+	pool->n_fds += came;
 	if (n == -EAGAIN)
 		return STREAM_MORE;
 	if (n <= 0)

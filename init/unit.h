@@ -58,6 +58,7 @@ struct unit {
 	uint64_t allowed_under; /* … under this policy */
 	bool runnable;		/* a whole request stands in its channel's buffer */
 	pid_t pid;		/* main process, 0: none */
+	pid_t last_pid;		/* of the one that has ended */
 	pid_t killer;		/* helper that kills what is left, 0: none */
 	pid_t keeper;		/* its subreaper, where it has one, 0: none */
 	int keeper_fd;		/* … to talk to it, -1: none */

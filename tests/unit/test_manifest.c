@@ -359,7 +359,7 @@ TEST(host_keys)
 		  "host.mounts[0]:", "binds \"x\"", "write one" },
 		{ "\"mounts\":[{\"options\":[\"a,b\"]}]", "host.mounts[0].options:", "\"a,b\"", "by itself" },
 		{ "\"log\":\"kmsg\"", "host.log:", "not supported by this version", "take it out" },
-		{ "\"max_programs\":1", "host.max_programs:", "not supported by this version", "take it out" },
+		{ "\"max_programs\":1001", "host.max_programs:", "is out of range", "0 to 1000" },
 		{ "\"root\":[]", "host.root:", "no object", "write {" },
 		{ "\"root\":{},\"root\":{}", "m.json:1:32: host.root:", "second time", "keep one" },
 		{ "\"root\":{\"type\":\"parent\"}",
