@@ -132,6 +132,7 @@ soak: packages
 
 ## bench: measurements, each against a floor or a peer of the same run
 bench: all
+	deps/install-packages bench
 	tests/bench/run
 
 ## cov: line coverage of the unit tests

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
+#include "admin_host.h"
 #include "admin_peer.h"
 #include "log.h"
 #include "rpc.h"
@@ -40,12 +41,19 @@ int admin_open(struct env *env)
 	return 0;
 }
 
+static void drop_fds(struct admin_client *client)
+{
+	while (client->n_fds > 0)
+		sys_close(client->fds[--client->n_fds]);
+}
+
 static void close_client(struct env *env, uint32_t c)
 {
 	struct admin_client *client = &env->clients[c];
 	loop_cancel(&env->loop, TIMER_CLIENT(env, c));
 	loop_remove(&env->loop, client->stream.fd);
 	stream_close(&client->stream, &env->pool);
+	drop_fds(client);
 	memset(client, 0, sizeof *client);
 	if (env->clients_n-- == ADMIN_CLIENTS_MAX)
 		for (int i = 0; i < env->n_listeners; i++)
@@ -120,7 +128,8 @@ static void fill_status(const struct env *env, uint16_t u, tao_ServiceStatus *st
 	if (unit->refused && unit_at_rest(unit) &&
 	    (unit->reason == NULL || strncmp(unit->reason, "the policy", 10) != 0)) {
 		status->has_reason = true;
-		snprintf(status->reason, sizeof status->reason, "the policy does not let it run");
+		snprintf(status->reason, sizeof status->reason,
+			 "the policy does not let it run, or what it requires");
 	} else if (unit->reason != NULL &&
 		   (unit->status_said || (unit->state != UNIT_UP && unit->state != UNIT_DONE))) {
 		status->has_reason = true;
@@ -155,6 +164,8 @@ static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *
 	uint16_t first = call->only >= 0 ? (uint16_t)call->only : 0;
 	uint16_t end = call->only >= 0 ? (uint16_t)(first + 1) : env->manifest.n_services;
 	for (uint16_t u = first; u < end; u++) {
+		if (!program_is_there(env, u))
+			continue;
 		tao_ServiceStatus status = tao_ServiceStatus_init_zero;
 		static const struct digest none = { { 0 } };
 		struct span program = span_of(NULL, 0), principal = span_of(NULL, 0);
@@ -202,7 +213,10 @@ static void write_answer(struct admin_call *call, const char *op, uint64_t seq)
 	call->response.text = rpc_span_out(&call->text);
 	if (call->with_services)
 		call->response.service = (pb_callback_t){ .funcs.encode = write_services, .arg = call };
-	rpc_write(&out, op, seq, call->error, tao_InitResponse_fields, &call->response);
+	if (call->host != NULL)
+		rpc_write(&out, op, seq, call->error, tao_HostResponse_fields, &call->host->response);
+	else
+		rpc_write(&out, op, seq, call->error, tao_InitResponse_fields, &call->response);
 	send_answer(env, call->client, &out);
 	if (call->text.n > STREAM_CHUNK)
 		sys_forget(env->data, env->data_cap);
@@ -216,17 +230,19 @@ static bool find_service(struct admin_call *call)
 	if (!call->request.has_service || call->request.service[0] == '\0')
 		return true;
 	for (uint16_t u = 0; u < call->env->manifest.n_services && call->only < 0; u++)
-		if (strcmp(call->env->manifest.services[u].name, call->request.service) == 0)
+		if (program_is_there(call->env, u) &&
+		    strcmp(call->env->manifest.services[u].name, call->request.service) == 0)
 			call->only = u;
 	if (call->only < 0)
 		snprintf(call->error, sizeof call->error, "no such service: %s", call->request.service);
 	return call->only >= 0;
 }
 
-static bool may(struct admin_call *call, enum verb verb)
+bool admin_may(struct admin_call *call, enum verb verb, const char *about)
 {
 	const struct admin_client *client = &call->env->clients[call->client];
-	const char *service = call->only >= 0 ? call->request.service : NULL;
+	const char *service =
+		about != NULL || call->only < 0 ? about : call->env->manifest.services[call->only].name;
 	struct why why = { .rule = "" };
 	if (boundary_may_admin(call->env, &client->peer, verb, service, &why) == ALLOW)
 		return true;
@@ -239,7 +255,23 @@ static bool may(struct admin_call *call, enum verb verb)
 static bool allowed(struct admin_call *call, const struct rpc_method *method)
 {
 	/* A restart is a stop, too. */
-	return (method->init != admin_restart || may(call, VERB_Stop)) && may(call, method->verb);
+	return (method->init != admin_restart || admin_may(call, VERB_Stop, NULL)) &&
+	       admin_may(call, method->verb, NULL);
+}
+
+/* False: malformed. */
+static bool decode(struct admin_call *call, const char *op, struct span body)
+{
+	pb_istream_t in = pb_istream_from_buffer(body.p, body.n);
+	if (strncmp(op, "LinuxHost.", 10) != 0) {
+		call->request.terms = rpc_span_in(&call->terms);
+		return pb_decode(&in, tao_InitRequest_fields, &call->request);
+	}
+	static struct host_call host; /* of one request: large */
+	memset(&host, 0, sizeof host);
+	call->host = &host;
+	call->only = -1;
+	return host_decode(&host, &in);
 }
 
 static void answer(struct env *env, uint32_t c, const struct stream_request *request)
@@ -247,16 +279,16 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 	struct admin_client *client = &env->clients[c];
 	tao_RpcRequestHeader header = tao_RpcRequestHeader_init_zero;
 	struct admin_call call = { .env = env, .client = c };
-	pb_istream_t in = pb_istream_from_buffer(request->body.p, request->body.n);
-	call.request.terms = rpc_span_in(&call.terms);
-	if (!rpc_read_header(request->header, &header) || !pb_decode(&in, tao_InitRequest_fields, &call.request)) {
+	if (!rpc_read_header(request->header, &header) || !decode(&call, header.op, request->body)) {
 		close_client(env, c);
 		return;
 	}
-	const struct rpc_method *method = rpc_find(RPC_INIT, header.op, call.error, sizeof call.error);
-	if (method != NULL && find_service(&call) && allowed(&call, method))
-		method->init(&call);
+	const struct rpc_method *method =
+		rpc_find(call.host != NULL ? RPC_HOST : RPC_INIT, header.op, call.error, sizeof call.error);
+	if (method != NULL && (call.host != NULL || (find_service(&call) && allowed(&call, method))))
+		method->init(&call); /* those of the host ask when they know about whom */
 	stream_done(&client->stream, &env->pool);
+	drop_fds(client);
 	if (method != NULL && call.later) {
 		client->wait_seq = header.seq;
 		client->wait_op = method->op;
@@ -277,7 +309,13 @@ static void serve(struct env *env, uint32_t c)
 		loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLRDHUP);
 		return;
 	}
-	switch (stream_take(&client->stream, &env->pool, ADMIN_BODY_MAX, &request)) {
+	env->pool.fds = client->fds;
+	env->pool.n_fds = client->n_fds;
+	env->pool.fds_cap = ADMIN_FDS_MAX;
+	enum stream_state state = stream_take(&client->stream, &env->pool, ADMIN_BODY_MAX, &request);
+	client->n_fds = env->pool.n_fds;
+	env->pool.fds = NULL;
+	switch (state) {
 	case STREAM_REQUEST:
 		answer(env, c, &request);
 		break;
@@ -326,11 +364,28 @@ static void check_policy(struct env *env, uint32_t c)
 	write_answer(&call, client->wait_op, client->wait_seq);
 }
 
+static void check_program(struct env *env, uint32_t c)
+{
+	struct admin_client *client = &env->clients[c];
+	struct host_call host = { .prin = { NULL, 0 } };
+	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .host = &host };
+	if (!host_waited(&call, client->waits_how == WAITS_START))
+		return;
+	client->waits_for = -1;
+	client->waits_how = WAITS_SERVICE;
+	loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
+	write_answer(&call, client->wait_op, client->wait_seq);
+}
+
 static void check_wait(struct env *env, uint32_t c)
 {
 	struct admin_client *client = &env->clients[c];
 	if (client->waits_policy != 0) {
 		check_policy(env, c);
+		return;
+	}
+	if (client->waits_how != WAITS_SERVICE) {
+		check_program(env, c);
 		return;
 	}
 	const struct unit *unit = &env->units[client->waits_for];

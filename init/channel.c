@@ -212,6 +212,10 @@ static void serve(struct env *env, uint16_t u)
 	struct unit *unit = &env->units[u];
 	struct stream_request request;
 	set_runnable(env, u, false);
+	if (environment_turn_is_long(env)) {
+		set_runnable(env, u, true); /* its turn comes */
+		return;
+	}
 	switch (stream_take(&unit->channel, &env->pool, service_of(env, u)->max_message, &request)) {
 	case STREAM_REQUEST:
 		loop_cancel(&env->loop, TIMER_CHANNEL(env, u));
@@ -269,8 +273,14 @@ void channel_turn(struct env *env)
 	bool room = env->waiting_memory_n > 0 && env->pool.used < env->pool.cap / 2;
 	if (env->runnable_n == 0 && !room)
 		return;
-	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
+	uint16_t n = env->manifest.n_services, first = env->turn_first;
+	for (uint16_t i = 0; i < n; i++) {
+		uint16_t u = (uint16_t)((first + i) % n);
 		struct unit *unit = &env->units[u];
+		if (environment_turn_is_long(env)) {
+			env->turn_first = u;
+			return;
+		}
 		if (room && unit->waiting_memory) {
 			set_waiting(env, u, false);
 			listen_to(env, u);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * taoinit -n: reads a manifest as PID 1 would, measures every program with the worker that PID 1 uses, and shows
- * what would run.
+ * what would run. Where the policy is there, too, it is read as it would be; and asked, if the host's name is known.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../crypto/keyset.h"
 #include "../policy/name.h"
 #include "command.h"
 #include "environment.h"
+#include "policy_change.h"
+#include "policy_open.h"
 #include "sys.h"
 
 static void print_lines(const char *prefix, const char *text)
@@ -93,6 +97,104 @@ static void warn_of_equal_names(const char *file, const struct manifest *m,
 			}
 }
 
+/* ---- the policy ---- */
+
+/* What hosted programs' names begin with, as far as the files here tell: a soft root's key is there after its first
+ * boot. */
+static bool find_name(struct env *env)
+{
+	const struct host *host = &env->manifest.host;
+	uint8_t file[KEYSET_FILE_SIZE + 1], spki[KEY_SPKI_SIZE], name[HOST_PRIN_MAX];
+	struct keyset keys;
+	struct root_identity who = { .ephemeral = false };
+	struct wr prin = wr_to(name, sizeof name), base = wr_to(env->base_name, sizeof env->base_name);
+	if (strcmp(host->root->name, "soft") != 0 || host->root_ephemeral)
+		return false;
+	ssize_t n = sys_read_file(host->root_file, file, sizeof file);
+	bool good = n > 0 && keyset_read(&keys, span_of(file, (size_t)n)) == ERR_NONE &&
+		    key_spki(keys.sign, spki) == ERR_NONE;
+	wipe(&keys, sizeof keys);
+	wipe(file, sizeof file);
+	if (!good)
+		return false;
+	sha256_of(sha256_pick(), span_of(spki, sizeof spki), who.spki_sha256);
+	root_name_write(&who, &prin);
+	uint8_t below[256];
+	struct wr guard = wr_to(below, sizeof below);
+	good = env->guard.class->identity(&env->guard, &guard) >= 0 &&
+	       name_extend(wr_span(&prin), wr_span(&guard), &base) >= 0;
+	env->base_name_n = base.n;
+	return good;
+}
+
+static void ask_execute(const char *file, struct env *env, const struct measured_program *programs)
+{
+	static uint8_t text[BOUNDARY_EXPLAIN_MAX];
+	const struct manifest *m = &env->manifest;
+	env->units = calloc((size_t)m->n_services + 1, sizeof *env->units);
+	env->programs = calloc(2 * ((size_t)m->n_services + 1), sizeof *env->programs);
+	env->scratch = calloc(1, sizeof *env->scratch);
+	if (env->units == NULL || env->programs == NULL || env->scratch == NULL)
+		return;
+	env->files = env->programs + m->n_services + 1;
+	if (!find_name(env)) {
+		fprintf(stderr,
+			"note: %s: the name that this host will have is not known here, so the policy was not "
+			"asked what it lets run\n",
+			file);
+		return;
+	}
+	for (uint16_t u = 0; u < m->n_services; u++) {
+		struct wr out = wr_to(text, sizeof text);
+		env->programs[u] = programs[u].program;
+		env->files[u] = programs[u].files;
+		if (programs[u].ok && boundary_explain(env, u, "Execute", NULL, 0, &out) != ALLOW)
+			fprintf(stderr, "warning: %s: services.%s: the policy does not let it run (%.*s)\n", file,
+				m->services[u].name, (int)strcspn((const char *)text + 8, "\n"),
+				(const char *)text + 8);
+	}
+}
+
+/* As PID 1 would read it, but for the versions that it has seen. */
+static bool check_policy(const char *file, const struct manifest *m, const struct measured_program *programs)
+{
+	static struct env env;
+	const struct host *host = &m->host;
+	const struct policy_trust trust = { sha256_pick(), host->guard_key.b, policy_clock(), 0,
+					    host->guard->name };
+	struct policy_file policy;
+	struct why why = { .rule = "" };
+	void *memory = NULL;
+	if (host->guard->load == NULL)
+		return true;
+	uint8_t *text = sys_map(POLICY_FILE_MAX + 1);
+	ssize_t n = text != NULL ? sys_read_file(host->guard_file, text, POLICY_FILE_MAX + 1) : -ENOMEM;
+	if (n < 0 || (size_t)n > POLICY_FILE_MAX) {
+		bool absent = n == -ENOENT;
+		fprintf(stderr, "%s%s: host.guard.file: %s: %s%s\n", absent ? "warning: " : "", file,
+			host->guard_file, n < 0 ? strerror((int)-n) : "longer than a policy may be",
+			absent ? "; nothing runs until a signed policy is there" : "");
+		return absent;
+	}
+	env.manifest = *m;
+	env.guard.class = host->guard;
+	memcpy(env.guard.key, host->guard_key.b, sizeof env.guard.key);
+	int r = policy_open(span_of(text, (size_t)n), &trust, &policy, &why);
+	if (r >= 0)
+		memory = sys_map(guard_memory(policy.policy.rules.n));
+	if (r >= 0)
+		r = memory == NULL ? ERR_NO_SPACE
+				   : guard_load(&env.guard, &policy.policy,
+						span_of(memory, guard_memory(policy.policy.rules.n)), &why);
+	if (r < 0) {
+		fprintf(stderr, "%s: host.guard.file: %s: %s; %s\n", file, host->guard_file, why.rule,
+			policy_remedy(r));
+		return false;
+	}
+	ask_execute(file, &env, programs);
+	return true;
+}
+
 static bool check_programs(const char *file, const struct manifest *m, bool can_setuid)
 {
 	static struct measure_reply reply;
@@ -122,6 +224,7 @@ static bool check_programs(const char *file, const struct manifest *m, bool can_
 	}
 	sys_close(fds[0]);
 	warn_of_equal_names(file, m, programs);
+	good = check_policy(file, m, programs) && good;
 	free(programs);
 	return good && worker > 0;
 }
@@ -140,6 +243,7 @@ int cmd_check(const char *file)
 		fprintf(stderr, "%s\n", diag.text);
 		return EXIT_MANIFEST;
 	}
+	manifest.n_services -= manifest.host.max_programs; /* what will be started is not known */
 	bool good = check_programs(file, &manifest, can_setuid);
 	if (!good)
 		return EXIT_MANIFEST;

@@ -29,6 +29,9 @@
 #define ROOT_TRIES 3
 /* Timers that one turn acts upon. */
 #define TIMERS_PER_TURN 256
+/* After this long a turn begins no request of a program any more. Signals, ends of processes, workers and admin clients
+ * are seen to in each turn. */
+#define TURN_NS (5 * NS_PER_MS)
 /* How long after the boot it is seen whether everything has come to rest. */
 #define REST_NS (200 * NS_PER_MS)
 /* Two large requests that follow each other come within this. */
@@ -122,6 +125,7 @@ static int make_units(struct env *env)
 	env->sockets = array(env->manifest.n_sockets, sizeof *env->sockets);
 	env->pids = array(env->pids_cap, sizeof *env->pids);
 	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
+	env->started = sys_map((env->manifest.host.max_programs + 1U) * sizeof *env->started); /* arguments, too */
 	env->scratch = sys_map(sizeof *env->scratch); /* a child's environment stands in it */
 	env->answer = array(1, env->answer_cap);
 	env->data = array(1, env->data_cap);
@@ -130,7 +134,7 @@ static int make_units(struct env *env)
 				       sizeof *env->scratch - offsetof(struct launch_scratch, name));
 	if (!env->units || !env->programs || !env->files || !env->successors || !env->successor_at ||
 	    !env->sockets || !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen ||
-	    !env->pids || !env->clients || !env->scratch || !env->answer || !env->data)
+	    !env->pids || !env->clients || !env->started || !env->scratch || !env->answer || !env->data)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < env->manifest.n_sockets; i++)
 		env->sockets[i] = -1;
@@ -382,7 +386,7 @@ void environment_boot(struct env *env)
 	sockets_open_all(env);
 	loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
 	want_at_boot(env);
-	env->policy_check = env->manifest.n_services;
+	env->policy_check = 2U * env->manifest.n_services;
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
 		if (env->units[u].wanted)
 			unit_event(env, u, ON_START);
@@ -738,12 +742,18 @@ static void on_timer(struct env *env, uint32_t timer)
 	/* TIMER_AUDIT: each turn sends what it may. */
 }
 
+bool environment_turn_is_long(const struct env *env)
+{
+	return sys_now() - env->turn_began > TURN_NS;
+}
+
 static void turn(struct env *env)
 {
 	struct loop_event events[LOOP_EVENTS_MAX];
 	bool busy = env->runnable_n > 0 || env->reap_more || env->changed_n > 0 || env->admin_check ||
 		    admin_is_busy(env) || counter_is_busy(env) || policy_is_busy(env);
 	int n = loop_wait(&env->loop, events, !busy);
+	env->turn_began = sys_now();
 	for (int i = 0; i < n; i++)
 		dispatch(env, &events[i]);
 	if (env->reap_more)

@@ -94,6 +94,23 @@ struct pid_entry {
 	uint8_t role;
 };
 
+/* Descriptors that come with one request. */
+#define ADMIN_FDS_MAX 8
+
+/* A place for a program that is started at run time: the unit of the same number, counted from the first of them. */
+struct program {
+	bool used;
+	uint8_t n_fds; /* descriptors that came with the request, until it runs */
+	int8_t std[3]; /* which of them become 0, 1, 2; -1: none */
+	int fds[ADMIN_FDS_MAX];
+	uid_t uid; /* of its own, for whom root starts */
+	gid_t gid;
+	uint64_t number; /* of the start: the least is the oldest */
+	char *argv[LAUNCH_ARGS_MAX +
+		   2]; /* the program, then what it is told: into text, which holds any request */
+	char text[4096 + 2 * LAUNCH_ARGS_MAX];
+};
+
 struct admin_client {
 	struct stream stream;
 	struct admin_peer peer;
@@ -102,6 +119,12 @@ struct admin_client {
 	int32_t waits_for; /* unit whose coming up, or to rest, ends the request in progress; -1: none */
 	bool waits_up;
 	uint32_t waits_policy; /* the reload that ends the request in progress; 0: none */
+	enum {
+		WAITS_SERVICE,
+		WAITS_START,
+		WAITS_END
+	} waits_how;		       /* … in waits_for, of a service or of a program */
+	int n_fds, fds[ADMIN_FDS_MAX]; /* came with the request that is there in part */
 	uint64_t wait_seq;
 	const char *wait_op;
 };
@@ -132,7 +155,7 @@ struct env {
 	struct policy_next *policy_next;		    /* one that waits to be measured; NULL: none */
 	uint64_t policy_changes;			    /* how often another one came into force */
 	uint32_t policy_asked, policy_reading, policy_done; /* numbers of reloads */
-	uint32_t policy_check;	  /* the next unit whose program the new policy is asked about */
+	uint32_t policy_check;	  /* of the two rounds over all units that a new policy makes: the next */
 	char policy_problem[384]; /* why the last one was refused */
 	struct audit *audit;
 	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */
@@ -141,6 +164,8 @@ struct env {
 	/* The machinery. */
 	struct loop loop;
 	int signal_fd;
+	int64_t turn_began;  /* of the loop */
+	uint16_t turn_first; /* the unit that a turn which was too long came to */
 	struct worker workers[WORKERS];
 	struct record_desk *records;   /* launches that wait to be measured into the root; NULL: it does not */
 	struct counter_desk *counters; /* questions about rollback counters */
@@ -174,6 +199,8 @@ struct env {
 
 	int *sockets;		      /* of all services; -1: not open */
 	struct output_pipes *outputs; /* of all services; NULL: none has any */
+
+	struct program *started; /* host.max_programs of them: the units from first_program() on */
 
 	/* The admin channel. */
 	int n_listeners;
@@ -274,6 +301,17 @@ void channel_turn(struct env *env); /* one request of each channel that has some
 /* The answer to counter_ask(): an enum err, or 0 and the counter's value. */
 void channel_counter_answered(struct env *env, uint16_t u, int err, int64_t value);
 
+/* Programs that are started at run time (programs.c). */
+static inline uint16_t first_program(const struct env *env)
+{
+	return (uint16_t)(env->manifest.n_services - env->manifest.host.max_programs);
+}
+struct start_plan;
+/* False: the place is free, so nobody needs to hear of the unit. Services are always there. */
+bool program_is_there(const struct env *env, uint16_t u);
+void program_set_fds(const struct env *env, uint16_t u, struct start_plan *plan);
+void program_close_fds(struct env *env, uint16_t u); /* it runs, or never will */
+
 int admin_open(struct env *env);
 void admin_accept(struct env *env, uint32_t listener);
 void admin_event(struct env *env, uint32_t client, uint32_t events);
@@ -281,6 +319,10 @@ void admin_timer(struct env *env, uint32_t client);
 void admin_turn(struct env *env);
 bool admin_is_busy(const struct env *env); /* whole requests stand in buffers */
 void admin_close(struct env *env);
+
+/* Has this turn of the loop gone on for so long that what can wait is left to the next one? A turn is as long as that and
+ * the dearest of what may be begun in it: a decision (DATALOG_STEPS), an Attest. */
+bool environment_turn_is_long(const struct env *env);
 
 const char *environment_version(void);
 

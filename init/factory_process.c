@@ -215,9 +215,10 @@ static void set_rights(const struct child *c)
 static _Noreturn void run(const struct child *c)
 {
 	const struct service *s = c->service;
-	int r = sys_exec_fd(c->program, s->exec, c->plan->env);
+	char *const *argv = s->argv != NULL ? s->argv : s->exec;
+	int r = sys_exec_fd(c->program, argv, c->plan->env);
 	if (r == -ENOENT && c->plan->measured->by_path)
-		r = sys_exec_path(s->exec[0], s->exec, c->plan->env);
+		r = sys_exec_path(s->exec[0], argv, c->plan->env);
 	fail(c->pipe, "exec", r);
 }
 

@@ -87,7 +87,8 @@ static int send_request(struct env *env, uint16_t u)
 {
 	struct worker *worker = &env->workers[WORKER_MEASURE];
 	struct wr message = wr_to(env->answer, MEASURE_MESSAGE_MAX);
-	int r = measure_pack(service_of(env, u), env->units[u].launch << 16 | u, env->can_setuid, &message);
+	int r = measure_pack(service_of(env, u), env->units[u].launch << 16 | u,
+			     env->can_setuid && !service_of(env, u)->as_root, &message);
 	if (r < 0)
 		return -E2BIG;
 	ssize_t n = sys_send(worker->fd, wr_span(&message), NULL, 0);
@@ -359,6 +360,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		.err = -1,
 		.env = make_environment(env, u),
 	};
+	program_set_fds(env, u, &plan);
 	if (plan.env == NULL) {
 		unit_say(unit, "more than %d variables in env", LAUNCH_ENV_MAX);
 		return -E2BIG;
@@ -389,7 +391,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		sys_close(plan.cgroup);
 	if (r < 0) {
 		notify_close(env, u);
-		launch_forget(env, u);
+		cgroup_remove(env, u);
 		return r;
 	}
 	unit->exec_error = started.exec_error;
@@ -456,6 +458,7 @@ void launch_exec_event(struct env *env, uint16_t u)
 	sys_close(unit->exec_error);
 	unit->exec_error = -1;
 	if (n == 0) {
+		program_close_fds(env, u);
 		unit_event(env, u, ON_EXEC_OK);
 		return;
 	}
@@ -484,6 +487,7 @@ void launch_ended(struct env *env, uint16_t u)
 	channel_close(env, u);
 	notify_close(env, u);
 	output_ended(env, u);
+	unit->last_pid = unit->pid;
 	unit->pid = 0;
 	if (unit->added) {
 		struct wr w = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
@@ -500,4 +504,5 @@ void launch_ended(struct env *env, uint16_t u)
 void launch_forget(struct env *env, uint16_t u)
 {
 	cgroup_remove(env, u);
+	program_close_fds(env, u);
 }

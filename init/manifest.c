@@ -94,6 +94,42 @@ static int check_version(struct reader *reader, const cJSON *tree)
 			       : take_top_version(reader, version, NULL);
 }
 
+/* Places for programs that are started at run time: as services that have only defaults, under names that no service can
+ * have. Their memory, their numbers and their uids are there from the boot on. */
+static int add_programs(struct reader *reader)
+{
+	struct manifest *m = reader->manifest;
+	size_t n = m->n_services, all = n + m->host.max_programs;
+	char name[8];
+	int r = ERR_NONE;
+	if (m->host.max_programs == 0)
+		return r;
+	if (all > MANIFEST_SERVICES_MAX)
+		return read_fail(reader, NULL, ERR_TOO_LARGE,
+				 "services and host.max_programs are %zu; write at most %d", all,
+				 MANIFEST_SERVICES_MAX);
+	struct service *services = arena_alloc(reader->arena, all * sizeof *services, _Alignof(struct service));
+	const cJSON **entries = realloc(reader->entries, (all + 1) * sizeof *entries);
+	reader->entries = entries != NULL ? entries : reader->entries;
+	reader->program = cJSON_Parse("{\"exec\":[\"/program\"],\"restart\":\"never\"}");
+	if (services == NULL || entries == NULL || reader->program == NULL)
+		return read_no_memory(reader);
+	if (n > 0)
+		memcpy(services, m->services, n * sizeof *services);
+	m->services = services;
+	for (; m->n_services < all && r == 0; m->n_services++) {
+		struct service *s = &services[m->n_services];
+		snprintf(name, sizeof name, "@%u", (unsigned)(m->n_services - n) + 1);
+		s->name = read_keep(reader, name);
+		if (s->name == NULL)
+			return read_no_memory(reader);
+		reader->entries[m->n_services] = reader->program;
+		r = read_service(reader, reader->program, s);
+		s->on_call = true;
+	}
+	return r;
+}
+
 /* Grammar, tree, version. */
 static int read_file(struct reader *reader, int i)
 {
@@ -176,6 +212,8 @@ static int read_trees(struct reader *reader)
 	if (r == 0)
 		r = read_links(reader);
 	if (r == 0)
+		r = add_programs(reader);
+	if (r == 0)
 		r = read_owners(reader);
 	if (r == 0 && reader->manifest->n_services == 0)
 		read_warn(reader, NULL, "no services, so nothing will run; write some into \"services\"");
@@ -215,6 +253,7 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
 	hash_files(&reader, manifest->sha256.b);
 	for (int i = 0; i < reader.n_files; i++)
 		cJSON_Delete(trees[i]);
+	cJSON_Delete(reader.program);
 	cJSON_InitHooks(NULL);
 	free(reader.entries);
 	manifest->host.manifest_sha256 = manifest->sha256;

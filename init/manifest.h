@@ -20,6 +20,8 @@
 #define MANIFEST_BYTES_MAX ((size_t)4 << 20)
 /* One epoll set and one arena carry this many without strain; NOFILE is raised to fit. */
 #define MANIFEST_SERVICES_MAX 4096
+/* Places for programs that are started at run time; a machine with more of them wants a manifest. */
+#define MANIFEST_PROGRAMS_MAX 1000
 #define MANIFEST_DEPTH_MAX 16
 /* SubPrin text, host names and cgroup directories all take it. */
 #define SERVICE_NAME_MAX 64
@@ -96,6 +98,7 @@ struct service {
 	const char *name;
 	const struct factory_class *factory; /* process unless the manifest says otherwise */
 	char *const *exec;		     /* NULL-terminated; exec[0] is absolute and is the program */
+	char *const *argv;		     /* what the program is told instead of exec; NULL: exec */
 	char *const *env; /* "K=V", NULL-terminated, in the order of the manifest; what we add is not in it */
 	int n_exec, n_env;
 	const char *cwd;  /* "/" by default */
@@ -123,6 +126,7 @@ struct service {
 	enum channel_error on_channel_error : 8; /* default keep */
 	enum failure_action failure_action : 8;
 	bool on_call;				 /* some on_failure names it: not started at boot */
+	bool as_root;				 /* its program is opened with taoinit's rights, not its user's */
 	bool own_uid;				 /* nobody else has this uid */
 	enum policy_change on_policy_change : 8; /* default stop */
 	bool essential, privileged, debuggable;
@@ -191,10 +195,11 @@ struct host {
 	const char *guard_file;	 /* acl, datalog: the signed policy */
 	struct digest guard_key; /* … and the SHA-256 of its key's SPKI */
 	bool guard_keyed, guard_strict;
-	const char *audit;		    /* "kmsg", the path of a file, or NULL */
-	const char *log;		    /* as a service's (output.h); NULL: as the place has it */
-	uint32_t log_rate, log_ring;	    /* lines a second of one service, 0: any; bytes */
-	uint64_t log_size;		    /* bytes of a file that is full */
+	uint16_t max_programs; /* the last so many services are places for programs started at run time */
+	const char *audit;     /* "kmsg", the path of a file, or NULL */
+	const char *log;       /* as a service's (output.h); NULL: as the place has it */
+	uint32_t log_rate, log_ring; /* lines a second of one service, 0: any; bytes */
+	uint64_t log_size;	     /* bytes of a file that is full */
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */
 	int n_admin;
 	const char *runtime;  /* default /run/tao */

@@ -283,6 +283,14 @@ TAKE(host, runtime)
 	return read_path(reader, value, RUNTIME_MAX, &((struct host *)into)->runtime);
 }
 
+TAKE(host, max_programs)
+{
+	int64_t n = 0;
+	int r = read_int(reader, value, 0, MANIFEST_PROGRAMS_MAX, &n);
+	((struct host *)into)->max_programs = (uint16_t)n;
+	return r;
+}
+
 TAKE(host, audit)
 {
 	struct host *host = into;

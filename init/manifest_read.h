@@ -32,6 +32,7 @@ struct reader {
 	char *recent[RECENT_STRINGS]; /* of read_keep(), by a hash */
 	const char **list;	      /* the last of read_strings() */
 	int list_n;
+	cJSON *program; /* the entry of each place for a program that is started at run time */
 };
 
 /* The objects of a manifest that have a fixed set of keys. */

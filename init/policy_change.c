@@ -16,7 +16,7 @@
 #define READ_TIMEOUT (30 * NS_PER_S)
 /* So much of a domain's name is logged. */
 #define DOMAIN_SHOWN 80
-/* Programs that one turn asks about: 20 ms each at the worst. */
+/* Programs that one turn asks about, if it has the time. */
 #define ASKED_A_TURN 4
 
 /* What the worker says; a memfd with the file comes with it, sealed, unless error is set. */
@@ -90,7 +90,7 @@ int policy_reload(struct env *env)
 }
 
 /* The latest of what the clock says and the day of this version: a machine without a battery is not in 1970. */
-static int64_t clock_now(void)
+int64_t policy_clock(void)
 {
 	int64_t now = sys_realtime() / NS_PER_S;
 	return now > TAOINIT_EPOCH ? now : TAOINIT_EPOCH;
@@ -116,7 +116,7 @@ static void refuse(struct env *env, const char *what, const char *remedy)
 	answered(env);
 }
 
-static const char *remedy_of(int err)
+const char *policy_remedy(int err)
 {
 	switch (err) {
 	case ERR_BAD_SIGNATURE:
@@ -215,7 +215,7 @@ static void judge(struct env *env, struct span text)
 	const struct host *host = &env->manifest.host;
 	const struct policy_trust trust = { .sha256 = sha256_pick(),
 					    .key_sha256 = host->guard_key.b,
-					    .now = clock_now(),
+					    .now = policy_clock(),
 					    .least_version = env->policy_version,
 					    .guard = host->guard->name };
 	struct policy_file file;
@@ -226,7 +226,7 @@ static void judge(struct env *env, struct span text)
 	if (r >= 0)
 		r = load(env, &file, &next, &why);
 	if (r < 0) {
-		refuse(env, why.rule, remedy_of(r));
+		refuse(env, why.rule, policy_remedy(r));
 		return;
 	}
 	wr_be64(&w, next.version);
@@ -305,14 +305,7 @@ static void ask_about(struct env *env, uint16_t u)
 	const struct service *s = &env->manifest.services[u];
 	struct unit *unit = &env->units[u];
 	struct why why = { .rule = "" };
-	if (!is_running(unit)) {
-		/* Whom the old policy had refused or stopped gets another try. */
-		bool again = unit->refused && (unit_at_rest(unit) || unit->state == UNIT_BACKOFF);
-		if (again && !env->stopping)
-			unit_start(env, u);
-		return;
-	}
-	if (boundary_may_execute(env, u, &why) == ALLOW)
+	if (!is_running(unit) || boundary_may_execute(env, u, &why) == ALLOW)
 		return;
 	if (s->on_policy_change == POLICY_CHANGE_KEEP) {
 		log_warning(
@@ -321,18 +314,28 @@ static void ask_about(struct env *env, uint16_t u)
 		return;
 	}
 	log_warning("%s: stopped: the policy would not start it any more (%s)", s->name, why.rule);
-	unit_stop(env, u);
-	unit->refused = true;
+	unit_refuse(env, u);
 	unit_say(unit, "the policy does not let it run any more (%.200s)", why.rule);
 }
 
 bool policy_is_busy(const struct env *env)
 {
-	return env->policy_check < env->manifest.n_services && env->booted;
+	return env->policy_check < 2U * env->manifest.n_services && env->booted;
+}
+
+/* First, whom the old policy had refused or stopped gets another try, also while it is being stopped; then those are
+ * asked about who run: so none whom that takes down is taken for one of the former. */
+static void check_next(struct env *env)
+{
+	uint32_t n = env->manifest.n_services, i = env->policy_check++;
+	if (i >= n)
+		ask_about(env, (uint16_t)(i - n));
+	else if (env->units[i].refused && !env->stopping && i < first_program(env))
+		unit_start(env, (uint16_t)i);
 }
 
 void policy_turn(struct env *env)
 {
-	for (int i = 0; i < ASKED_A_TURN && policy_is_busy(env); i++)
-		ask_about(env, (uint16_t)env->policy_check++);
+	for (int i = 0; i < ASKED_A_TURN && policy_is_busy(env) && (i == 0 || !environment_turn_is_long(env)); i++)
+		check_next(env);
 }

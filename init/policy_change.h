@@ -15,6 +15,10 @@ int policy_reload(struct env *env);
 /* True once something is known about it: services may be started, or never. */
 bool policy_is_settled(const struct env *env);
 
+/* Seconds since 1970, as policies are judged by; what to do about one that policy_open or guard_load refused with err. */
+int64_t policy_clock(void);
+const char *policy_remedy(int err);
+
 /* For the environment. */
 int policy_worker(int socket, void *arg); /* the worker's whole life */
 void policy_answered(struct env *env);

@@ -8,6 +8,7 @@
 /* clang-format off */
 #define ROW_TAO(method, verb, handler) { "Tao." method, VERB_##verb, RPC_TAO, handler, NULL },
 #define ROW_INIT(method, verb, handler) { "TaoInit." method, VERB_##verb, RPC_INIT, NULL, handler },
+#define ROW_HOST(method, verb, handler) { "LinuxHost." method, VERB_##verb, RPC_HOST, NULL, handler },
 #define RPC(service, method, verb, handler) ROW_##service(method, verb, handler)
 static const struct rpc_method methods[] = {
 #include "rpc.def"
@@ -15,7 +16,7 @@ static const struct rpc_method methods[] = {
 #undef RPC
 /* clang-format on */
 
-static const char *const prefixes[] = { [RPC_TAO] = "Tao.", [RPC_INIT] = "TaoInit." };
+static const char *const prefixes[] = { [RPC_TAO] = "Tao.", [RPC_INIT] = "TaoInit.", [RPC_HOST] = "LinuxHost." };
 
 const struct rpc_method *rpc_find(enum rpc_service service, const char *op, char *error, size_t cap)
 {

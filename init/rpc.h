@@ -10,9 +10,10 @@
 
 #include "boundary.h"
 #include "counter.h"
+#include "environment.h"
 #include "proto/rpc.pb.h"
 
-enum rpc_service { RPC_TAO, RPC_INIT };
+enum rpc_service { RPC_TAO, RPC_INIT, RPC_HOST };
 
 /* A method of the Tao called by a hosted program. Handlers read: decode → may it? → Tao → may it? → encode;
  * decoding, the first question and encoding are done for them.
@@ -35,6 +36,18 @@ struct rpc_call {
 	char error[160];
 };
 
+/* What a method of LinuxHost.* is asked and answers besides. */
+struct host_call {
+	tao_HostRequest request;
+	tao_HostResponse response;
+	struct span subprin, path, dir; /* of the request */
+	struct strings {
+		struct span at[LAUNCH_ARGS_MAX];
+		unsigned n; /* more than fit: LAUNCH_ARGS_MAX + 1 */
+	} args, container_args;
+	struct span prin;
+};
+
 /* A method of taoinit called by an admin client. */
 struct admin_call {
 	struct env *env;
@@ -44,6 +57,7 @@ struct admin_call {
 	struct span terms;	       /* of the request */
 	struct span text;	       /* of the answer; p is NULL: none */
 	int only;		       /* unit that the request names, -1: all of them */
+	struct host_call *host;	       /* of LinuxHost.*, else NULL */
 	bool with_host, with_services; /* what the answer has */
 	bool with_graph;	       /* … of the services: their order instead of their names to the Tao */
 	bool later;		       /* answered when what it waits for has happened */
@@ -77,6 +91,10 @@ struct rpc_answer {
 };
 int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, const char *op, uint64_t seq);
 
+/* For handlers of admin clients: may the client do this to the unit that the request names (only), or to the host? If not,
+ * error says so. about: the argument of the question; NULL: the unit's name. */
+bool admin_may(struct admin_call *call, enum verb verb, const char *about);
+
 /* For handlers: the data of the answer; an error's words; a question about a counter of the caller's (owner NULL) or of
  * somebody else's, for which call->later is set unless it fails at once. */
 void rpc_give(struct rpc_call *call, struct span data);
@@ -95,6 +113,7 @@ pb_callback_t rpc_span_out(const struct span *span);
 #define RPC(service, method, verb, handler) void handler(struct RPC_CALL_##service *call);
 #define RPC_CALL_TAO rpc_call
 #define RPC_CALL_INIT admin_call
+#define RPC_CALL_HOST admin_call
 #include "rpc.def"
 #undef RPC
 

@@ -32,9 +32,13 @@ static void order(struct admin_call *call, const char *word, int (*give)(struct 
 	struct admin_client *client = &env->clients[call->client];
 	if (!names_a_service(call))
 		return;
+	if (up && call->only >= first_program(env)) {
+		snprintf(call->error, sizeof call->error, "%s is no service: start it as it was started",
+			 env->manifest.services[call->only].name);
+		return;
+	}
 	log_info("%s: %s, as uid %u asks", env->manifest.services[call->only].name, word,
 		 (unsigned)client->peer.uid);
-	env->units[call->only].refused = false; /* from now on it is as was asked */
 	if (give(env, (uint16_t)call->only) < 0) {
 		snprintf(call->error, sizeof call->error, "the host is shutting down");
 		return;

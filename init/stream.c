@@ -164,7 +164,11 @@ static enum stream_state read_more(struct stream *stream, struct stream_pool *po
 	bool own = stream->in != NULL;
 	uint8_t *at = own ? stream->in + stream->in_n : pool->chunk;
 	size_t room = own ? stream->in_cap - stream->in_n : STREAM_CHUNK;
-	ssize_t n = sys_recv_bytes(stream->fd, at, room);
+	int came = 0;
+	int *fds = pool->fds != NULL ? pool->fds + pool->n_fds : NULL;
+	ssize_t n = fds != NULL ? sys_recv(stream->fd, at, room, fds, pool->fds_cap - pool->n_fds, &came)
+				: sys_recv_bytes(stream->fd, at, room);
+	pool->n_fds += came;
 	if (n == -EAGAIN)
 		return STREAM_MORE;
 	if (n <= 0)

@@ -27,6 +27,9 @@ struct stream_pool {
 	size_t used, cap;
 	uint8_t *chunk; /* STREAM_CHUNK bytes, shared by all: what one read gave, until stream_done */
 	size_t chunk_n;
+	/* Where descriptors that come along are put, for whom takes them; NULL: they are dropped. */
+	int *fds;
+	int n_fds, fds_cap;
 	struct stream_spare {
 		uint8_t *p; /* zeros */
 		size_t size;

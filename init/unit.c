@@ -105,6 +105,7 @@ static enum readiness readiness(struct env *env, uint16_t u)
 			if (unit_at_rest(other) && !other->wanted) {
 				unit_say(&env->units[u], "requires %s, which is %s", name_of(env, s->after[i]),
 					 unit_state_text(other->state));
+				env->units[u].refused = other->refused;
 				return NEVER;
 			}
 			answer = NOT_YET;
@@ -576,7 +577,10 @@ static void running_deps(struct env *env, uint16_t u)
 			continue;
 		log_info("%s: stopping, because %s, which it requires, is %s", s->name,
 			 name_of(env, s->requires[i]), unit_state_text(other->state));
-		unit_stop(env, u);
+		if (other->refused)
+			unit_refuse(env, u);
+		else
+			unit_stop(env, u);
 		return;
 	}
 }

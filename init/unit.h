@@ -49,6 +49,7 @@ struct unit {
 	uint32_t extension_n;
 	uint32_t allowed;	    /* bit by enum verb: questions without arguments that are allowed … */
 	pid_t pid;		    /* main process, 0: none */
+	pid_t last_pid;		    /* of the one that has ended */
 	pid_t killer;		    /* helper that kills what is left, 0: none */
 	pid_t keeper;		    /* its subreaper, where it has one, 0: none */
 	int keeper_fd;		    /* … to talk to it, -1: none */
@@ -83,7 +84,7 @@ struct unit {
 	bool waiting_counter : 1;   /* … for a counter, and keeps the request in its buffer */
 	bool has_cgroup : 1;	    /* its directory is there … */
 	bool cgroup_killed : 1;	    /* … and is one that was killed */
-	bool refused : 1;	    /* the policy did not let it run, or stopped it */
+	bool refused : 1;	    /* the policy did not let it run, or stopped it, or what it requires */
 	bool runnable : 1;	    /* a whole request stands in its channel's buffer */
 	bool swept : 1;		    /* the killer found nobody left of its uid */
 	bool ended : 1;		    /* there was one */
@@ -97,6 +98,8 @@ void unit_event(struct env *env, uint16_t u, enum unit_event event);
 int unit_start(struct env *env, uint16_t u);
 int unit_stop(struct env *env, uint16_t u);
 int unit_restart(struct env *env, uint16_t u);
+/* A stop by the policy: it and what requires it are marked (refused), and started again when the policy allows it. */
+void unit_refuse(struct env *env, uint16_t u);
 
 /* Tells the neighbours of all units whose state has changed: once a turn, until it is quiet. */
 void unit_settle_all(struct env *env);

@@ -84,17 +84,31 @@ int unit_start(struct env *env, uint16_t u)
 	return 0;
 }
 
-int unit_stop(struct env *env, uint16_t u)
+/* Whom the policy takes down, and whom it had taken down, comes back when it is allowed; who is stopped by hand does not. */
+static void take_down(struct env *env, uint16_t u, bool by_policy)
 {
 	const uint16_t *list = env->reach_list;
 	size_t n = reach(env, u, false);
 	for (size_t i = 0; i < n; i++) {
-		env->units[list[i]].wanted = false;
-		env->units[list[i]].again = false;
+		struct unit *unit = &env->units[list[i]];
+		bool was_up = unit->wanted || unit->again || unit->state == UNIT_DONE;
+		unit->refused = by_policy && (was_up || unit->refused);
+		unit->wanted = false;
+		unit->again = false;
 	}
 	for (size_t i = n; i-- > 0;)
 		unit_event(env, list[i], ON_STOP);
+}
+
+int unit_stop(struct env *env, uint16_t u)
+{
+	take_down(env, u, false);
 	return 0;
+}
+
+void unit_refuse(struct env *env, uint16_t u)
+{
+	take_down(env, u, true);
 }
 
 int unit_restart(struct env *env, uint16_t u)

@@ -7,6 +7,9 @@
  */
 #include "datalog_inner.h"
 
+/* Objects of equal hash that are passed by in the time of a step. */
+#define PASSED_A_STEP 2
+
 /* A frame of any rule. */
 union scratch {
 	struct frame f;
@@ -108,9 +111,12 @@ static struct goal *call(struct datalog *d, struct pred *pred, const struct term
 {
 	uint32_t hash = fact_hash(pred, args);
 	struct goal **bucket = &d->run.goals[hash % QUERY_BUCKETS], *goal = *bucket;
-	while (goal != NULL &&
-	       (goal->hash != hash || goal->pred != pred || !args_equal(goal->arg, args, pred->arity)))
+	uint32_t passed = 0;
+	for (; goal != NULL &&
+	       (goal->hash != hash || goal->pred != pred || !args_equal(goal->arg, args, pred->arity));
+	     passed++)
 		goal = goal->hash_next;
+	d->run.steps += passed / PASSED_A_STEP;
 	if (goal != NULL || (goal = take(d, sizeof *goal + pred->arity * sizeof(void *))) == NULL)
 		return goal;
 	goal->hash_next = *bucket;
@@ -126,13 +132,15 @@ static struct goal *call(struct datalog *d, struct pred *pred, const struct term
 	return goal;
 }
 
-static bool is_known_answer(const struct datalog *d, const struct goal *goal, const struct term *const *args,
+static bool is_known_answer(struct datalog *d, const struct goal *goal, const struct term *const *args,
 			    struct fact *const *bucket)
 {
 	if (fact_stored(d, goal->pred, args) != NULL)
 		return true;
+	uint32_t passed = 0;
 	for (const struct fact *f = *bucket; f != NULL; f = f->hash_next) {
 		unsigned i = 0;
+		d->run.steps += ++passed % PASSED_A_STEP == 0;
 		while (i < goal->pred->arity && f->arg[i].term == args[i])
 			i++;
 		/* Of another predicate of this hash, or found for another goal. */
@@ -255,7 +263,8 @@ static bool subprin_fits(struct frame *f, const struct literal *l, const struct 
 static bool split_all(struct datalog *d, struct frame *f, unsigned literal, const struct term *t[static 3])
 {
 	const struct literal *l = f->rule->body[literal];
-	for (unsigned n = d->longest_tail < t[0]->exts ? d->longest_tail : t[0]->exts; n > 1; n--) {
+	for (unsigned n = d->longest_tail < t[0]->exts ? d->longest_tail : t[0]->exts;
+	     n > 1 && d->run.stopped == DATALOG_NO; n--) {
 		union scratch s;
 		const struct term *way[3] = { t[0], NULL, NULL };
 		step(d);

@@ -153,7 +153,7 @@ static const struct term *empty_tail(struct datalog *d)
 static const struct term *tail_of(struct datalog *d, const struct term *whole, unsigned n)
 {
 	const struct term *tail = empty_tail(d);
-	d->run.steps += n;
+	d->run.steps += n + n * n / 16; /* each goes up again */
 	for (; n > 0 && tail != NULL; n--)
 		tail = term_extend(d, tail, up(whole, n - 1)->ext);
 	return tail;
@@ -180,7 +180,7 @@ static bool is_extended(const struct term *whole, const struct term *part, const
 static enum subprin make(struct datalog *d, const struct term *t[static 3])
 {
 	const struct term *s = t[1];
-	d->run.steps += t[2]->exts;
+	d->run.steps += t[2]->exts + t[2]->exts * t[2]->exts / 16;
 	if (s->exts + t[2]->exts > TERM_EXTS_MAX)
 		return SUBPRIN_ROOM;
 	for (unsigned n = t[2]->exts; n > 0 && s != NULL; n--)
@@ -198,6 +198,7 @@ enum subprin subprin(struct datalog *d, const struct term *t[static 3], bool ful
 		return SUBPRIN_NO;
 	if (t[0] == NULL)
 		return t[1] != NULL && t[2] != NULL ? make(d, t) : SUBPRIN_UNBOUND;
+	d->run.steps += t[2] != NULL ? t[2]->exts : 0;
 	if (t[1] != NULL && t[2] != NULL)
 		return is_extended(t[0], t[1], t[2]) ? SUBPRIN_YES : SUBPRIN_NO;
 	unsigned n = 1;

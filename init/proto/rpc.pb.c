@@ -30,4 +30,13 @@ PB_BIND(tao_HostStatus, tao_HostStatus, 2)
 PB_BIND(tao_InitResponse, tao_InitResponse, 2)
 
 
+PB_BIND(tao_HostRequest, tao_HostRequest, AUTO)
+
+
+PB_BIND(tao_HostedProgram, tao_HostedProgram, AUTO)
+
+
+PB_BIND(tao_HostResponse, tao_HostResponse, AUTO)
+
+
 

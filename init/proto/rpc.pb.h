@@ -114,6 +114,35 @@ typedef struct _tao_InitResponse {
     uint64_t position; /* Logs: where what is still to come begins */
 } tao_InitResponse;
 
+/* LinuxHost.*: CloudProxy's (PROTOCOL, section 7). stdin, stdout and stderr are indexes of descriptors that came along. */
+typedef struct _tao_HostRequest {
+    pb_callback_t subprin;
+    pb_callback_t path;
+    pb_callback_t args;
+    bool has_pid;
+    int32_t pid;
+    pb_callback_t dir;
+    pb_callback_t container_args;
+    bool has_fd_in;
+    int32_t fd_in;
+    bool has_fd_out;
+    int32_t fd_out;
+    bool has_fd_err;
+    int32_t fd_err;
+} tao_HostRequest;
+
+typedef struct _tao_HostedProgram {
+    pb_callback_t subprin;
+    int32_t pid;
+} tao_HostedProgram;
+
+typedef struct _tao_HostResponse {
+    pb_callback_t child;
+    pb_callback_t prin;
+    bool has_status;
+    int32_t status;
+} tao_HostResponse;
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -128,6 +157,9 @@ extern "C" {
 #define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}}
 #define tao_HostStatus_init_default              {{{NULL}, NULL}, false, "", false, "", false, ""}
 #define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
+#define tao_HostRequest_init_default             {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0}
+#define tao_HostedProgram_init_default           {{{NULL}, NULL}, 0}
+#define tao_HostResponse_init_default            {{{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcRequestHeader_init_zero           {"", 0}
 #define tao_RpcResponseHeader_init_zero          {"", 0, false, ""}
 #define tao_RpcRequest_init_zero                 {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
@@ -136,6 +168,9 @@ extern "C" {
 #define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}}
 #define tao_HostStatus_init_zero                 {{{NULL}, NULL}, false, "", false, "", false, ""}
 #define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
+#define tao_HostRequest_init_zero                {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0}
+#define tao_HostedProgram_init_zero              {{{NULL}, NULL}, 0}
+#define tao_HostResponse_init_zero               {{{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 
 /* Field tags (for use in manual encoding/decoding) */
 #define tao_RpcRequestHeader_op_tag              1
@@ -186,6 +221,20 @@ extern "C" {
 #define tao_InitResponse_service_tag             2
 #define tao_InitResponse_text_tag                3
 #define tao_InitResponse_position_tag            10
+#define tao_HostRequest_subprin_tag              1
+#define tao_HostRequest_path_tag                 2
+#define tao_HostRequest_args_tag                 3
+#define tao_HostRequest_pid_tag                  4
+#define tao_HostRequest_dir_tag                  5
+#define tao_HostRequest_container_args_tag       6
+#define tao_HostRequest_fd_in_tag                7
+#define tao_HostRequest_fd_out_tag               8
+#define tao_HostRequest_fd_err_tag               9
+#define tao_HostedProgram_subprin_tag            1
+#define tao_HostedProgram_pid_tag                2
+#define tao_HostResponse_child_tag               1
+#define tao_HostResponse_prin_tag                2
+#define tao_HostResponse_status_tag              3
 
 /* Struct field encoding specification for nanopb */
 #define tao_RpcRequestHeader_FIELDLIST(X, a) \
@@ -270,6 +319,33 @@ X(a, STATIC,   OPTIONAL, UINT64,   position,         10)
 #define tao_InitResponse_host_MSGTYPE tao_HostStatus
 #define tao_InitResponse_service_MSGTYPE tao_ServiceStatus
 
+#define tao_HostRequest_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, BYTES,    subprin,           1) \
+X(a, CALLBACK, OPTIONAL, STRING,   path,              2) \
+X(a, CALLBACK, REPEATED, STRING,   args,              3) \
+X(a, STATIC,   OPTIONAL, INT32,    pid,               4) \
+X(a, CALLBACK, OPTIONAL, STRING,   dir,               5) \
+X(a, CALLBACK, REPEATED, STRING,   container_args,    6) \
+X(a, STATIC,   OPTIONAL, INT32,    fd_in,             7) \
+X(a, STATIC,   OPTIONAL, INT32,    fd_out,            8) \
+X(a, STATIC,   OPTIONAL, INT32,    fd_err,            9)
+#define tao_HostRequest_CALLBACK pb_default_field_callback
+#define tao_HostRequest_DEFAULT NULL
+
+#define tao_HostedProgram_FIELDLIST(X, a) \
+X(a, CALLBACK, REQUIRED, BYTES,    subprin,           1) \
+X(a, STATIC,   REQUIRED, INT32,    pid,               2)
+#define tao_HostedProgram_CALLBACK pb_default_field_callback
+#define tao_HostedProgram_DEFAULT NULL
+
+#define tao_HostResponse_FIELDLIST(X, a) \
+X(a, CALLBACK, REPEATED, MESSAGE,  child,             1) \
+X(a, CALLBACK, OPTIONAL, BYTES,    prin,              2) \
+X(a, STATIC,   OPTIONAL, INT32,    status,            3)
+#define tao_HostResponse_CALLBACK pb_default_field_callback
+#define tao_HostResponse_DEFAULT NULL
+#define tao_HostResponse_child_MSGTYPE tao_HostedProgram
+
 extern const pb_msgdesc_t tao_RpcRequestHeader_msg;
 extern const pb_msgdesc_t tao_RpcResponseHeader_msg;
 extern const pb_msgdesc_t tao_RpcRequest_msg;
@@ -278,6 +354,9 @@ extern const pb_msgdesc_t tao_InitRequest_msg;
 extern const pb_msgdesc_t tao_ServiceStatus_msg;
 extern const pb_msgdesc_t tao_HostStatus_msg;
 extern const pb_msgdesc_t tao_InitResponse_msg;
+extern const pb_msgdesc_t tao_HostRequest_msg;
+extern const pb_msgdesc_t tao_HostedProgram_msg;
+extern const pb_msgdesc_t tao_HostResponse_msg;
 
 /* Defines for backwards compatibility with code written before nanopb-0.4.0 */
 #define tao_RpcRequestHeader_fields &tao_RpcRequestHeader_msg
@@ -288,6 +367,9 @@ extern const pb_msgdesc_t tao_InitResponse_msg;
 #define tao_ServiceStatus_fields &tao_ServiceStatus_msg
 #define tao_HostStatus_fields &tao_HostStatus_msg
 #define tao_InitResponse_fields &tao_InitResponse_msg
+#define tao_HostRequest_fields &tao_HostRequest_msg
+#define tao_HostedProgram_fields &tao_HostedProgram_msg
+#define tao_HostResponse_fields &tao_HostResponse_msg
 
 /* Maximum encoded size of messages (where known) */
 /* tao_RpcRequest_size depends on runtime parameters */
@@ -296,6 +378,9 @@ extern const pb_msgdesc_t tao_InitResponse_msg;
 /* tao_ServiceStatus_size depends on runtime parameters */
 /* tao_HostStatus_size depends on runtime parameters */
 /* tao_InitResponse_size depends on runtime parameters */
+/* tao_HostRequest_size depends on runtime parameters */
+/* tao_HostedProgram_size depends on runtime parameters */
+/* tao_HostResponse_size depends on runtime parameters */
 #define TAO_RPC_PB_H_MAX_SIZE                    tao_RpcResponseHeader_size
 #define tao_RpcRequestHeader_size                141
 #define tao_RpcResponseHeader_size               527

@@ -199,32 +199,37 @@ admin_words()
 		Logs) echo logs s ;;
 		Signal) echo signal s CONT ;;
 		EventLog) echo eventlog ;;
+		StartProgram) echo "StartHostedProgram path=$tools/probe args=exit args=0" ;;
 		Shutdown) echo shutdown ;;
 		*) false ;;
 	esac
 }
 
 @test "with a Deny for each admin verb in turn exactly that one fails for root" {
-	verbs=$(sed -n 's/^VERB(\([A-Za-z]*\), *\(OWNER\|GROUP\),.*/\1/p' init/boundary.def)
-	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"], \"log\": \"ring\" }"
+	verbs=$(sed -n 's/^VERB(\([A-Za-z]*\), *\(OWNER\|GROUP\|NOBODY\),.*/\1/p' init/boundary.def)
+	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"], \"log\": \"ring\" }" '"max_programs": 1'
 	executes probe >"$work/rules"; policy
 	start_host
 	eventually '[ "$(state_of s)" = up ]'
 	pid=$(pid_of s)
 	for denied in $verbs; do
-		{ executes probe; echo "Deny($host_name.Unix(0, 0), \"$denied\")"; } >"$work/rules"; policy
+		{ executes probe; echo "Authorized($host_name.Unix(0, 0), \"StartProgram\")"
+			echo "Deny($host_name.Unix(0, 0), \"$denied\")"; } >"$work/rules"; policy
 		reload
 		for verb in $verbs; do
 			# These end what the others need, or have nothing to give here.
 			[[ $verb != @(Stop|Shutdown|EventLog) ]] || [ "$verb" = "$denied" ] || continue
-			words=$(admin_words "$verb")
+			words=$(admin_words "$verb") asks=ctl
+			[ "$verb" != StartProgram ] || asks=host_op
+			started=$(grep -c '@1: .* asks$' "$work/log" || true)
 			if [ "$verb" = "$denied" ]; then
 				# shellcheck disable=SC2086 # words
-				run --separate-stderr -1 ctl $words
-				[[ $stderr == "taoctl: not authorized: $verb (Deny on line "* ]]
+				run -1 $asks $words
+				[[ $output == *": not authorized: $verb (Deny on line "* ]]
+				[ "$verb" != StartProgram ] || [ "$(grep -c '@1: .* asks$' "$work/log")" = "$started" ]
 			else
 				# shellcheck disable=SC2086 # words
-				ctl $words
+				$asks $words
 			fi
 		done
 	done
@@ -308,24 +313,43 @@ admin_words()
 @test "retracting Execute stops who runs, or keeps it, as its entry says" {
 	guard_manifest "\"stops\": { \"exec\": [\"$tools/probe\", \"wait\"] },
 		\"keeps\": { \"exec\": [\"$tools/one\", \"await\", \"$work/go\", \"seal\", \"self\", \"x\", \"wait\"], \"on_policy_change\": \"keep\" },
+		\"needs\": { \"exec\": [\"$tools/other\", \"wait\"], \"requires\": [\"stops\"] },
 		\"allowed\": { \"exec\": [\"$tools/other\", \"wait\"] }"
 	executes probe one other >"$work/rules"; policy
 	start_host
-	for s in stops keeps allowed; do eventually "[ \$(state_of $s) = up ]"; done
+	for s in stops keeps needs allowed; do eventually "[ \$(state_of $s) = up ]"; done
 	pid=$(pid_of keeps) other=$(pid_of allowed)
 	executes other >"$work/rules"; policy
 	reload
-	eventually '[ "$(state_of stops)" = down ]'
+	eventually '[ "$(state_of stops)" = down ] && [ "$(state_of needs)" = down ]'
+	[[ $(ctl status needs) == *"the policy does not let it run, or what it requires"* ]]
 	says 'keeps: the policy would not start it any more'
 	[ "$(pid_of keeps)" = "$pid" ]
 	[ "$(pid_of allowed)" = "$other" ]
 	# It has nothing of its host any more.
 	touch "$work/go"
 	says 'one seal refused: not authorized: Seal'
-	# Permitted again, it comes back.
+	# Permitted again, it comes back, with what requires it.
 	executes probe other >"$work/rules"; policy
 	reload
-	eventually '[ "$(state_of stops)" = up ]'
+	eventually '[ "$(state_of stops)" = up ] && [ "$(state_of needs)" = up ]'
+	# What is stopped by hand meanwhile does not, nor what was stopped with it.
+	executes other >"$work/rules"; policy
+	reload
+	eventually '[ "$(state_of stops)" = down ] && [ "$(state_of needs)" = down ]'
+	ctl stop stops
+	executes probe other >"$work/rules"; policy
+	reload
+	[ "$(state_of stops)" = down ] && [ "$(state_of needs)" = down ]
+	# What was refused from the beginning takes up what waits for it, too.
+	ctl shutdown
+	wait "$host"
+	executes other >"$work/rules"; policy
+	start_host
+	eventually '[ "$(state_of stops)" = failed ] && [ "$(state_of needs)" = down ]'
+	executes probe other >"$work/rules"; policy
+	reload
+	eventually '[ "$(state_of needs)" = up ]'
 }
 
 @test "a bad policy leaves the old one in force, and says what is wrong and what to do" {
@@ -386,6 +410,41 @@ admin_words()
 	ctl reload
 	eventually '[ "$(state_of s)" = up ]'
 	[[ $(ctl status) != *problem* ]]
+}
+
+@test "taoinit -n reads the policy, and says what it would not let run" {
+	checks() # STATUS
+	{
+		run --separate-stderr "-$1" "$tools/taoinit" -n "$work/manifest.json"
+	}
+	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"] }, \"t\": { \"exec\": [\"$tools/one\"] }"
+	checks 0
+	[[ $stderr == *"warning: $work/manifest.json: host.guard.file: $work/policy: No such file or directory; nothing runs until"* ]]
+	executes probe >"$work/rules"; policy
+	checks 0
+	[ "$stderr" = "warning: $work/manifest.json: services.t: the policy does not let it run (no rule allows it)" ]
+	executes probe one >"$work/rules"; policy
+	checks 0
+	[ -z "$stderr" ]
+	sed -i 's/^domain: test$/domain: Test/' "$work/policy"
+	checks 78
+	[[ $stderr == "$work/manifest.json: host.guard.file: $work/policy: line "*": the signature does not verify"*"; sign it with the key that host.guard.key names"* ]]
+	"$tools/taopolicy" keygen "$work/other-key"
+	signer=$work/other-key policy
+	checks 78
+	[[ $stderr == *"signed by another key than the one that is trusted"* ]]
+	until=2021-01-01T00:00:00Z policy
+	checks 78
+	[[ $stderr == *"not valid any more"* ]]
+	kind=acl policy
+	checks 78
+	[[ $stderr == *"the policy is for the guard acl"* ]]
+	# Before the first boot the host has no name.
+	policy
+	rm "$work/keys/keys"
+	checks 0
+	[[ $stderr == "note: "*"the name that this host will have is not known here"* ]]
+	[ ! -e "$work/keys/keys" ]
 }
 
 @test "reload without a policy says so" {
@@ -496,4 +555,138 @@ admin_words()
 	[ "$(stat -c %a "$work/audit")" = 600 ]
 	jq -se 'any(.[]; .verb == "GetSharedSecret" and .verdict == "deny" and .service == "s")' "$work/audit"
 	[ "$(wc -l <"$work/audit")" -lt 100 ]
+}
+
+host_op() # OP WORDS…
+{
+	timeout 60 python3 tests/helpers/host_client.py "$socket" "$@"
+}
+
+@test "programs started at run time, as CloudProxy's tools do: passed descriptors, arguments, lists, ends" {
+	guard_manifest "\"s\": { \"exec\": [\"$tools/one\", \"wait\"] }" '"max_programs": 2'
+	cp "$(command -v busybox)" "$tools/busybox"
+	executes probe one busybox >"$work/rules"
+	for p in probe busybox; do
+		echo "Authorized($host_name.Unix($(id -u), $(id -g)), \"StartProgram\", \"$tools/$p\")" >>"$work/rules"
+	done
+	policy
+	start_host
+	eventually '[ "$(state_of s)" = up ]'
+	[[ $(ctl --json status | jq -r '.services[].name') == s ]]
+	echo from stdin >"$work/in"
+	run -0 host_op StartHostedProgram "path=$tools/busybox" container_args=sh args=-c 'args=pwd; cat; echo "$1" >&2' args=sh "args=two words" dir=/tmp \
+		"fd=$work/in" "fd=$work/out" stdin=0 stdout=1 stderr=1
+	[[ $output =~ ^child\ ([0-9a-f]+)\ ([0-9]+)$ ]]
+	subprin=${BASH_REMATCH[1]} pid=${BASH_REMATCH[2]}
+	run -0 host_op WaitHostedProgram "pid=$pid" "subprin=$subprin"
+	[ "$output" = "status 0" ]
+	[ "$(cat "$work/out")" = $'/tmp\nfrom stdin\ntwo words' ]
+	# It has been waited for, and is gone.
+	run -1 host_op WaitHostedProgram "pid=$pid" "subprin=$subprin"
+	[ "$output" = "error: no such hosted program" ]
+	# Two run; there is no place for a third, until one of them has ended.
+	run -0 host_op StartHostedProgram "path=$tools/probe" container_args=probe args=wait
+	[[ $output =~ ^child\ ([0-9a-f]+)\ ([0-9]+)$ ]]
+	subprin=${BASH_REMATCH[1]} first=${BASH_REMATCH[2]}
+	run -0 host_op StartHostedProgram "path=$tools/probe" container_args=probe args=wait
+	second=${output##* }
+	run -1 host_op StartHostedProgram "path=$tools/probe" container_args=probe args=wait
+	[ "$output" = "error: host.max_programs of them run already" ]
+	run -0 host_op ListHostedPrograms
+	[ "$(wc -l <<<"$output")" -eq 3 ]
+	grep -qx "child $subprin $first" <<<"$output"
+	grep -qx "child [0-9a-f]* $(pid_of s)" <<<"$output"
+	[ "$(state_of @1)" = up ]
+	host_op WaitHostedProgram "pid=$first" "subprin=$subprin" >"$work/waited" &
+	waiter=$!
+	# A program that was started so is not restarted by name, for that needs another right.
+	run -1 --separate-stderr ctl restart @1
+	[[ $stderr == *"is no service"* ]]
+	run -0 host_op StopHostedProgram "subprin=$subprin"
+	wait "$waiter"
+	[ "$(cat "$work/waited")" = "status 15" ]
+	run -0 host_op WaitHostedProgram "pid=$second" "subprin=$subprin"
+	[ "$output" = "status 15" ]
+	run -1 host_op StopHostedProgram "subprin=$subprin"
+	[ "$output" = "error: no such hosted program" ]
+	# Killed.
+	run -0 host_op StartHostedProgram "path=$tools/probe" container_args=probe args=wait
+	pid=${output##* }
+	run -0 host_op KillHostedProgram "subprin=$subprin"
+	run -0 host_op WaitHostedProgram "pid=$pid" "subprin=$subprin"
+	[ "$output" = "status 9" ]
+	[ "$(state_of s)" = up ]
+	run -0 host_op HostName
+	[[ $output == "prin "* ]]
+	run -0 host_op Shutdown
+	wait "$host"
+	host=
+}
+
+@test "what is started at run time is asked for, and errors say what is wrong" {
+	guard_manifest "\"s\": { \"exec\": [\"$tools/one\", \"wait\"] }" '"max_programs": 2'
+	executes one >"$work/rules"; policy
+	start_host
+	eventually '[ "$(state_of s)" = up ]'
+	# It is no right of root's.
+	run -1 host_op StartHostedProgram "path=$tools/probe" args=wait
+	[[ $output == "error: not authorized: StartProgram ("* ]]
+	{ executes one; echo "Authorized($host_name.Unix($(id -u), $(id -g)), \"StartProgram\")"
+		echo "Deny($host_name.Unix($(id -u), $(id -g)), \"StartProgram\", \"$tools/taoctl\")"; } >"$work/rules"; policy
+	reload
+	run -1 host_op StartHostedProgram "path=$tools/taoctl"
+	[[ $output == "error: not authorized: StartProgram (Deny on line "* ]]
+	# What may not run does not.
+	run -1 host_op StartHostedProgram "path=$tools/probe" args=wait
+	[[ $output == "error: the policy refuses to run it (no rule allows it)" ]]
+	run -1 host_op StartHostedProgram "path=$tools/none"
+	[[ $output == "error: "*"there is no such file"* ]]
+	run -1 host_op StartHostedProgram path=probe
+	[[ $output == "error: the path of the program is not absolute" ]]
+	run -1 host_op StartHostedProgram "path=$tools/one" stdin=0
+	[[ $output == "error: stdin, stdout or stderr is the number of no descriptor that came along" ]]
+	run -1 host_op StartHostedProgram "path=$tools/one" dir=tmp
+	[[ $output == "error: "*"a dir that is not absolute" ]]
+	many=(); for _ in $(seq 70); do many+=(args=x); done
+	run -1 host_op StartHostedProgram "path=$tools/one" "${many[@]}"
+	[[ $output == "error: too many arguments"* ]]
+	run -1 host_op Bogus
+	[[ $output == "error: rpc: can't find method LinuxHost.Bogus" ]]
+	run -1 host_op WaitHostedProgram pid=1
+	[ "$output" = "error: no such hosted program" ]
+	# Descriptors that nobody wants are not kept.
+	before=$(find "/proc/$host/fd" | wc -l)
+	for _ in 1 2 3; do run -0 host_op HostName "fd=$work/a" "fd=$work/b"; done
+	eventually "[ \$(find /proc/$host/fd | wc -l) -le $before ]"
+	# A Deny of Stop for a service holds here as well.
+	run -0 host_op ListHostedPrograms
+	subprin=$(cut -d' ' -f2 <<<"$output")
+	{ executes one; echo "Deny($host_name.Unix($(id -u), $(id -g)), \"Stop\", \"s\")"; } >"$work/rules"; policy
+	reload
+	run -1 host_op StopHostedProgram "subprin=$subprin"
+	[[ $output == "error: not authorized: Stop (Deny on line "* ]]
+	[ "$(state_of s)" = up ]
+}
+
+@test "a program that a user starts is opened with his rights and has them" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	guard_manifest '' '"max_programs": 2'
+	executes probe >"$work/rules"
+	{ echo "Authorized($host_name.Unix(1234, 4321), \"StartProgram\")"; echo "Authorized($host_name.Unix(1234, 4321), \"Status\")"
+		echo "Authorized($host_name.Unix(0, 0), \"StartProgram\")"; } >>"$work/rules"
+	policy
+	sed -i "s|\"unix\": \"$socket\"|\"unix\": \"$socket\", \"group\": 4321|" "$work/manifest.json"
+	start_host
+	eventually 'host_op HostName as=1234:4321'
+	run -0 host_op StartHostedProgram as=1234:4321 "path=$tools/probe" args=wait
+	pid=${output##* }
+	[ "$(awk '/^Uid/ { print $2 }' "/proc/$pid/status")" = 1234 ]
+	# What he may not execute is not executed for him; for root it is, under a uid of its own.
+	chmod 700 "$tools/probe"
+	run -1 host_op StartHostedProgram as=1234:4321 "path=$tools/probe" args=wait
+	[[ $output == "error: "*"uid 1234 may not execute it"* ]]
+	run -0 host_op StartHostedProgram "path=$tools/probe" args=wait
+	pid=${output##* }
+	uid=$(awk '/^Uid/ { print $2 }' "/proc/$pid/status")
+	[ "$uid" -ne 0 ] && [ "$uid" -ne 1234 ]
 }

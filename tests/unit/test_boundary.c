@@ -339,15 +339,16 @@ TEST(what_is_built_in_for_admin_clients)
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
 		begin(classes[i], i == 3 ? "Authorized(" HOST ".P(), \"Execute\")\n" : NULL);
 		for (unsigned v = VERB_Start; v < VERBS; v++) {
-			bool shows = v == VERB_Status;
-			CHECK_INT(admin(&root, (enum verb)v, "s"), ALLOW);
+			bool shows = v == VERB_Status, starts = v == VERB_StartProgram;
+			/* What is not in the manifest nobody starts without a rule. */
+			CHECK_INT(admin(&root, (enum verb)v, "s"), starts ? DENY : ALLOW);
 			CHECK_INT(admin(&member, (enum verb)v, "s"), shows ? ALLOW : DENY);
 			CHECK_INT(admin(&nobody, (enum verb)v, "s"), DENY);
 			CHECK_INT(admin(&unknown, (enum verb)v, NULL), DENY);
 			CHECK_INT(admin(&inside, (enum verb)v, NULL), DENY);
 			/* Root in a privileged service is root, unless a policy speaks of people. */
 			env.manifest.services[0].privileged = true;
-			CHECK_INT(admin(&inside, (enum verb)v, NULL), i == 3 ? DENY : ALLOW);
+			CHECK_INT(admin(&inside, (enum verb)v, NULL), i == 3 || starts ? DENY : ALLOW);
 			env.manifest.services[0].privileged = false;
 		}
 	}

@@ -159,7 +159,7 @@ TEST(exponential_join)
 	CHECK(r == DATALOG_STEPS_SPENT || r == DATALOG_NO);
 	r = help_query(d, "All(A, B, C, D)");
 	CHECK(r == DATALOG_FACTS_SPENT || r == DATALOG_ROOM_SPENT || r == DATALOG_STEPS_SPENT);
-	CHECK(datalog_steps(d) <= DATALOG_STEPS + 1);
+	CHECK(datalog_steps(d) <= DATALOG_STEPS + 5000); /* what one of them counts for at most */
 	/* And the next question is none the worse. */
 	CHECK(help_query(d, "All(1, 2, 3, 999)") == DATALOG_YES);
 	CHECK(help_query(d, "All(1, 2, 3, 1000)") == DATALOG_NO);

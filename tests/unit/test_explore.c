@@ -120,6 +120,7 @@ enum act {
 	ACT_MEASURED,
 	ACT_REFUSED,
 	ACT_REFUSED_PASSING,
+	ACT_DENIED, /* by the policy */
 	ACT_EXEC_OK,
 	ACT_EXEC_FAILED,
 	ACT_EXEC_RETRY,
@@ -138,6 +139,8 @@ enum act {
 	ACT_START,
 	ACT_STOP,
 	ACT_RESTART,
+	ACT_POLICY_STOPS,
+	ACT_POLICY_ALLOWS,
 	ACTS
 };
 
@@ -174,6 +177,8 @@ static bool act(uint16_t u, enum act what)
 	case ACT_REFUSED:
 	case ACT_REFUSED_PASSING:
 		return measuring && (refused(u, what == ACT_REFUSED_PASSING), true);
+	case ACT_DENIED:
+		return measuring && (denied(u), true);
 	case ACT_EXEC_OK:
 		return world.exec_pending[u] && (exec_ok(u), true);
 	case ACT_EXEC_FAILED:
@@ -207,6 +212,12 @@ static bool act(uint16_t u, enum act what)
 	case ACT_RESTART:
 		unit_restart(&env, u);
 		break;
+	case ACT_POLICY_STOPS:
+		policy_stops(u);
+		break;
+	case ACT_POLICY_ALLOWS:
+		policy_allows();
+		break;
 	case ACTS:
 	default:
 		ok = false;
@@ -233,6 +244,39 @@ static void check_shutdown(void)
 		}
 	CHECK(shutdown_is_over(&env));
 	CHECK(env.stop_rounds == 0);
+}
+
+static void fall(void)
+{
+	for (int i = 0; i < 100; i++)
+		for (uint16_t u = 0; u < N; u++) {
+			if (world.alive[u] && (world.term[u] || world.killed[u]))
+				end(u, SIGTERM, false);
+			else if (world.stray[u] && env.units[u].state == UNIT_CLEANING)
+				stray_ends(u);
+			unit_settle_all(&env);
+		}
+	check_world();
+}
+
+/* Whoever was wanted is wanted again once a policy that stopped u has made way for another one, before or after all
+ * that it stopped are down. */
+static void check_policy(uint16_t u, bool after)
+{
+	bool wanted[N];
+	for (uint16_t v = 0; v < N; v++)
+		wanted[v] = env.units[v].wanted;
+	policy_stops(u);
+	unit_settle_all(&env);
+	for (uint16_t v = 0; v < N && after; v++)
+		wanted[v] = wanted[v] && env.units[v].refused; /* others may give up meanwhile */
+	if (after)
+		fall();
+	policy_allows();
+	for (uint16_t v = 0; v < N; v++)
+		CHECK(!wanted[v] || env.units[v].wanted || env.units[v].state == UNIT_DONE);
+	unit_settle_all(&env);
+	check_world();
 }
 
 /* ---- the worlds ---- */
@@ -382,6 +426,10 @@ static void explore(const char *name, void (*make)(void), int64_t budget)
 				steps++;
 				visit();
 			}
+		}
+		for (uint16_t u = 0; u < 2 * N && !here.stopping && !test_bad; u++) {
+			load(&here);
+			check_policy(u / 2, u % 2);
 		}
 		load(&here);
 		if (!here.stopping && !test_bad)

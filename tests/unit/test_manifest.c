@@ -370,7 +370,7 @@ TEST(host_keys)
 		{ "\"mounts\":[{\"options\":[\"a,b\"]}]", "host.mounts[0].options:", "\"a,b\"", "by itself" },
 		{ "\"log\":\"consol\"", "host.log:", "not known", "did you mean \"console\"" },
 		{ "\"log_ring\":\"1K\"", "host.log_ring:", "out of range", "\"16K\" to" },
-		{ "\"max_programs\":1", "host.max_programs:", "not supported by this version", "take it out" },
+		{ "\"max_programs\":1001", "host.max_programs:", "is out of range", "0 to 1000" },
 		{ "\"root\":[]", "host.root:", "no object", "write {" },
 		{ "\"root\":{},\"root\":{}", "m.json:1:32: host.root:", "second time", "keep one" },
 		{ "\"root\":{\"type\":\"parent\"}",

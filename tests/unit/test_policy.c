@@ -151,6 +151,25 @@ TEST(key_files)
 		CHECK(policy_key_read(sha256_pick(), span_of(bytes, n), none, &back) < 0);
 }
 
+/* Made with Python's hashlib and the package cryptography: PBKDF2, AES-GCM and the file's form are what others take
+ * them for. */
+TEST(a_key_file_that_others_made)
+{
+	static const char passphrase[] =
+		"passwordPASSWORDpassword, and longer than a block of SHA-256, so that it is hashed";
+	static const char text[] =
+		"tao-policy-key: 1\n"
+		"public: 3059301306072a8648ce3d020106082a8648ce3d030107034200041e18532fd4754c02f3041d9c75ceb33b83"
+		"ffd81ac7ce4fe882ccb1c98bc5896ea46c311c4e2ff40dd96a3653e6e45445d32dfe486eced75c7a90c6a18881c0a3\n"
+		"pbkdf2-sha256: 4097 000102030405060708090a0b0c0d0e0f\n"
+		"sealed: 6465666768696a6b6c6d6e6f 14f5ad5555350b21e7af4c18578db14b287b7ed559cf8126a51ab27b22e13ad"
+		"f ed1918038a65c7c5ae0d17665a58f736\n";
+	struct policy_key key, back;
+	test_key(&key);
+	CHECK_INT(policy_key_read(sha256_pick(), span_str(text), span_str(passphrase), &back), ERR_NONE);
+	CHECK(memcmp(&key, &back, sizeof key) == 0);
+}
+
 /* ---- guards ---- */
 
 static int load(struct guard *guard, int room, const char *rules)
@@ -267,6 +286,7 @@ int main(void)
 	RUN(refusals_with_their_reason);
 	RUN(malformed_heads);
 	RUN(key_files);
+	RUN(a_key_file_that_others_made);
 	RUN(guard_needs_a_policy);
 	RUN(a_bad_policy_leaves_the_old_in_force);
 	RUN(deny_comes_first);

@@ -319,8 +319,86 @@ TEST(giving_up_says_so)
 	CHECK(strstr(env.units[0].reason, "gave up") != NULL);
 }
 
+static bool wants(uint16_t u)
+{
+	return env.units[u].wanted;
+}
+
+TEST(what_the_policy_stopped_comes_back_with_what_requires_it)
+{
+	set_up();
+	depend(1, 0, true);
+	depend(2, 1, true);
+	boot();
+	up(0);
+	up(1);
+	unit_stop(&env, 2); /* by hand, before: it stays away */
+	policy_stops(0);
+	unit_settle_all(&env);
+	end(1, SIGTERM, false);
+	unit_settle_all(&env);
+	end(0, SIGTERM, false);
+	unit_settle_all(&env);
+	CHECK(env.units[0].state == UNIT_DOWN && env.units[1].state == UNIT_DOWN);
+	policy_allows();
+	unit_settle_all(&env);
+	CHECK(wants(0) && wants(1) && !wants(2));
+	up(0);
+	up(1);
+	/* While they are still being stopped, too. */
+	policy_stops(0);
+	unit_settle_all(&env);
+	CHECK(env.units[1].state == UNIT_STOPPING && !wants(0) && !wants(1));
+	policy_allows();
+	unit_settle_all(&env);
+	CHECK(wants(0));
+	end(1, SIGTERM, false);
+	unit_settle_all(&env);
+	up(1);
+	CHECK(env.units[0].state == UNIT_UP && env.units[1].state == UNIT_UP);
+	/* Stopped by hand after the policy did: then they stay away. */
+	policy_stops(0);
+	unit_stop(&env, 0);
+	unit_settle_all(&env);
+	policy_allows();
+	CHECK(!wants(0) && !wants(1));
+	check_world();
+}
+
+TEST(what_requires_one_that_was_never_allowed_comes_when_it_is)
+{
+	set_up();
+	depend(1, 0, true);
+	boot();
+	denied(0);
+	unit_settle_all(&env);
+	CHECK(env.units[0].state == UNIT_FAILED && env.units[1].state == UNIT_DOWN && env.units[1].refused);
+	policy_allows();
+	unit_settle_all(&env);
+	CHECK(wants(0) && wants(1));
+	up(0);
+	up(1);
+	/* It had crashed, and is not allowed when it should come back. */
+	end(0, SIGSEGV, false);
+	unit_settle_all(&env);
+	denied(0);
+	unit_settle_all(&env);
+	CHECK(!wants(1) && env.units[1].refused);
+	end(1, SIGTERM, false);
+	unit_settle_all(&env);
+	policy_allows();
+	CHECK(wants(0) && wants(1));
+	/* For another reason it does not: the policy has nothing to do with it. */
+	unit_settle_all(&env);
+	refused(0, false);
+	unit_settle_all(&env);
+	CHECK_INT(env.units[0].state, UNIT_FAILED);
+}
+
 int main(void)
 {
+	RUN(what_the_policy_stopped_comes_back_with_what_requires_it);
+	RUN(what_requires_one_that_was_never_allowed_comes_when_it_is);
 	RUN(dependents_wait_for_what_they_require);
 	RUN(dependents_stay_while_the_required_one_is_restarted);
 	RUN(delays_grow_and_are_forgotten);

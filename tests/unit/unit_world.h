@@ -201,6 +201,7 @@ static void measured(uint16_t u)
 	world.term[u] = world.killed[u] = false;
 	world.added[u]++;
 	env.units[u].pid = u + 1;
+	env.units[u].refused = false; /* as launch.c has it */
 	unit_event(&env, u, ON_MEASURED);
 }
 
@@ -240,6 +241,27 @@ static void refused(uint16_t u, bool passing)
 	world.asked[u] = false;
 	if (env.units[u].state == UNIT_MEASURING)
 		unit_event(&env, u, passing ? ON_EXEC_FAILED : ON_REFUSED);
+}
+
+static void denied(uint16_t u)
+{
+	env.units[u].refused = true;
+	refused(u, false);
+}
+
+/* What policy_change.c does with each unit when there is a new policy. */
+static void policy_stops(uint16_t u)
+{
+	enum unit_state state = (enum unit_state)env.units[u].state;
+	if (state == UNIT_EXECUTING || state == UNIT_STARTING || state == UNIT_UP)
+		unit_refuse(&env, u);
+}
+
+static void policy_allows(void)
+{
+	for (uint16_t u = 0; u < N; u++)
+		if (env.units[u].refused)
+			unit_start(&env, u);
 }
 
 /* ---- what must hold ---- */

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""host_client.py SOCKET OP [FIELD=VALUE…] [fd=PATH…]: LinuxHost.OP as CloudProxy's Go client sends it: the length of the
+header, the header, the length of the body, the body in a write each, descriptors with the first of them (PROTOCOL,
+section 7). FIELD is path, dir, args, container_args, pid, subprin (hex), stdin, stdout, stderr; fd=PATH opens a file to be
+passed; as=UID:GID is who asks. Prints "child SUBPRIN PID", "prin HEX", "status N"; "error: TEXT" and exit status 1.
+"""
+
+import os
+import socket
+import struct
+import sys
+import time
+
+NUMBERS = {"subprin": 1, "path": 2, "args": 3, "pid": 4, "dir": 5, "container_args": 6, "stdin": 7, "stdout": 8, "stderr": 9}
+
+
+def varint(n):
+    n &= (1 << 64) - 1  # a negative int32 has ten bytes
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def fields(data):
+    at = 0
+
+    def take():
+        nonlocal at
+        n = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            n |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return n
+
+    while at < len(data):
+        tag = take()
+        value = take()
+        if tag & 7 == 2:
+            value, at = data[at : at + value], at + value
+        yield tag >> 3, value
+
+
+def read(connection, n):
+    data = b""
+    while len(data) < n:
+        more = connection.recv(n - len(data))
+        if not more:
+            sys.exit("the host has closed the connection")
+        data += more
+    return data
+
+
+def read_message(connection):
+    return read(connection, struct.unpack(">I", read(connection, 4))[0])
+
+
+def main():
+    path, op, *rest = sys.argv[1:]
+    body, fds = b"", []
+    for word in rest:
+        name, value = word.split("=", 1)
+        if name == "as":
+            uid, gid = value.split(":")
+            os.setgroups([])
+            os.setgid(int(gid))
+            os.setuid(int(uid))
+        elif name == "fd":
+            fds.append(os.open(value, os.O_RDWR | os.O_CREAT, 0o600))
+        elif name in ("path", "args", "dir", "container_args"):
+            body += field(NUMBERS[name], value.encode())
+        elif name == "subprin":
+            body += field(1, bytes.fromhex(value))
+        else:
+            body += field(NUMBERS[name], int(value))
+    header = field(1, b"LinuxHost." + op.encode()) + field(2, 7)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(path)
+    parts = [struct.pack(">I", len(header)), header, struct.pack(">I", len(body)), body]
+    socket.send_fds(connection, [parts[0]], fds)
+    for part in filter(None, parts[1:]):
+        time.sleep(0.01)  # so that they come one by one
+        connection.sendall(part)
+    answer = dict(fields(read_message(connection)))
+    response = read_message(connection)
+    if answer[1] != b"LinuxHost." + op.encode() or answer[2] != 7:
+        sys.exit("that is another answer")
+    if 3 in answer:
+        print("error: " + answer[3].decode())
+        sys.exit(1)
+    for number, value in fields(response):
+        if number == 1:
+            child = dict(fields(value))
+            print("child", child[1].hex(), child[2])
+        elif number == 2:
+            print("prin", value.hex())
+        elif number == 3:
+            print("status", value)
+
+
+main()
