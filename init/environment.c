@@ -10,6 +10,7 @@
 
 #include "../policy/name.h"
 #include "audit.h"
+#include "clock.h"
 #include "counter.h"
 #include "environment.h"
 #include "log.h"
@@ -202,7 +203,6 @@ static void start_workers(struct env *env)
 		start_or_retry(env, WORKER_AUDIT);
 	env->mounted = !mounts || env->place == PLACE_PROCESS;
 	start_or_retry(env, env->mounted ? WORKER_ROOT : WORKER_MOUNT);
-	policy_reload(env);
 }
 
 /* The guard's part of every name, which the root measures, too. */
@@ -281,7 +281,6 @@ static void mounts_answered(struct env *env)
 	env->mounted = true;
 	if (!env->stopping)
 		start_or_retry(env, WORKER_ROOT);
-	policy_reload(env);
 }
 
 /* ---- the root is open ---- */
@@ -364,6 +363,10 @@ static void root_answered(struct env *env)
 	}
 	env->identity = opened->identity;
 	env->root_open = true;
+	env->policy_version = opened->policy_version;
+	clock_learn(env, opened->time);
+	if (opened->report.text[0] != '\0')
+		log_error("%s", opened->report.text);
 	core_keep_kek(env->core, opened->kek);
 	int r = core_init(env->core, &opened->seed);
 	if (r == 0)
@@ -379,6 +382,7 @@ static void root_answered(struct env *env)
 		text[t.n] = '\0';
 		log_info("this host is %s%s", text, env->identity.created ? " (new keys)" : "");
 	}
+	policy_reload(env);
 	environment_boot(env);
 }
 
@@ -619,7 +623,7 @@ static void turn(struct env *env)
 
 int environment_run(struct env *env)
 {
-	while (!shutdown_is_over(env))
+	while (!shutdown_is_over(env) || !counter_keep_time(env))
 		turn(env);
 	/* Those who waited for a service hear of it. */
 	env->admin_check = true;

@@ -124,11 +124,17 @@ struct env {
 	size_t host_name_n;
 	struct guard guard;
 	struct span policy_memory;			    /* of the policy in force; p NULL: none */
-	uint64_t policy_version;			    /* the last that was accepted since boot */
+	uint64_t policy_version;			    /* the last that was accepted, ever */
 	uint64_t policy_changes;			    /* how often another one came into force */
 	uint32_t policy_asked, policy_reading, policy_done; /* numbers of reloads */
 	uint32_t policy_check;	  /* the next unit whose program the new policy is asked about */
 	char policy_problem[384]; /* why the last one was refused */
+	/* One that is loaded and comes into force when the root has stored its version. */
+	struct guard policy_next;
+	struct span policy_next_memory; /* p NULL: there is none */
+	uint64_t policy_next_version;
+	char policy_domain[128];	  /* … for the log */
+	int64_t clock_least, clock_since; /* clock.h; seconds, and when it was that, by sys_now() */
 	struct audit *audit;
 	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */
 	size_t base_name_n;

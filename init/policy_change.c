@@ -4,12 +4,13 @@
 #include <stdio.h>
 
 #include "boundary.h"
+#include "clock.h"
+#include "counter.h"
 #include "log.h"
 #include "policy_change.h"
 #include "policy_open.h"
 #include "sys.h"
 #include "sys_measure.h"
-#include "version.h"
 
 /* A disk that takes longer is taken for one that never answers. */
 #define READ_TIMEOUT (30 * NS_PER_S)
@@ -69,10 +70,10 @@ int policy_reload(struct env *env)
 	struct worker *worker = &env->workers[WORKER_POLICY];
 	if (env->guard.class == NULL || env->guard.class->load == NULL)
 		return ERR_UNSUPPORTED;
-	if (!env->mounted || env->stopping)
+	if (!env->root_open || env->stopping)
 		return ERR_STATE;
 	env->policy_asked++;
-	if (worker->pid > 0)
+	if (worker->pid > 0 || env->policy_next_memory.p != NULL)
 		return 0; /* when it has ended, another one is started */
 	*worker = (struct worker){ "tao-policy", policy_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->policy_reading = env->policy_asked;
@@ -86,11 +87,13 @@ int policy_reload(struct env *env)
 	return 0;
 }
 
-/* The latest of what the clock says and the day of this version: a machine without a battery is not in 1970. */
-static int64_t clock_now(void)
+/* Who asked while one was being read, or stored, is answered by another. */
+static void read_again(struct env *env)
 {
-	int64_t now = sys_realtime() / NS_PER_S;
-	return now > TAOINIT_EPOCH ? now : TAOINIT_EPOCH;
+	if (env->policy_asked != env->policy_done) {
+		env->policy_asked--; /* counted anew */
+		policy_reload(env);
+	}
 }
 
 static void answered(struct env *env)
@@ -127,8 +130,8 @@ static const char *remedy_of(int err)
 	}
 }
 
-/* Into memory of its own; the old one's is given back. */
-static int put_in_force(struct env *env, const struct policy_file *file, struct why *why)
+/* Beside the one in force, in memory of its own. */
+static int load_next(struct env *env, const struct policy_file *file, struct why *why)
 {
 	size_t n = guard_memory(file->policy.rules.n);
 	void *memory = sys_map(n);
@@ -136,17 +139,22 @@ static int put_in_force(struct env *env, const struct policy_file *file, struct 
 		snprintf(why->rule, sizeof why->rule, "no memory for it");
 		return ERR_NO_SPACE;
 	}
-	int r = guard_load(&env->guard, &file->policy, span_of(memory, n), why);
+	env->policy_next = env->guard;
+	int r = guard_load(&env->policy_next, &file->policy, span_of(memory, n), why);
 	if (r < 0) {
 		sys_unmap(memory, n);
 		return r;
 	}
-	if (env->policy_memory.p != NULL)
-		sys_unmap((void *)(uintptr_t)env->policy_memory.p, env->policy_memory.n);
-	env->policy_memory = span_of(memory, n);
-	env->policy_version = file->version;
-	boundary_forget(env);
+	env->policy_next_memory = span_of(memory, n);
+	env->policy_next_version = file->version;
 	return ERR_NONE;
+}
+
+static void drop(struct span *memory)
+{
+	if (memory->p != NULL)
+		sys_unmap((void *)(uintptr_t)memory->p, memory->n);
+	*memory = span_of(NULL, 0);
 }
 
 static void begin(struct env *env)
@@ -165,21 +173,54 @@ static void judge(struct env *env, struct span text)
 	const struct host *host = &env->manifest.host;
 	const struct policy_trust trust = { .sha256 = sha256_pick(),
 					    .key_sha256 = host->guard_key.b,
-					    .now = clock_now(),
+					    .now = clock_now(env) / NS_PER_S,
 					    .least_version = env->policy_version,
 					    .guard = host->guard->name };
 	struct policy_file file;
 	struct why why = { .rule = "" };
 	int r = policy_open(text, &trust, &file, &why);
 	if (r >= 0)
-		r = put_in_force(env, &file, &why);
+		r = load_next(env, &file, &why);
 	if (r < 0) {
 		refuse(env, why.rule, remedy_of(r));
 		return;
 	}
-	log_info("policy of %.*s, version %llu, is in force", (int)file.domain.n, (const char *)file.domain.p,
-		 (unsigned long long)file.version);
-	begin(env);
+	snprintf(env->policy_domain, sizeof env->policy_domain, "%.*s", (int)file.domain.n,
+		 (const char *)file.domain.p);
+	r = counter_ask_policy(env, file.version);
+	if (r < 0)
+		policy_stored(env, r);
+}
+
+void policy_stored(struct env *env, int err)
+{
+	if (err == ERR_NONE) {
+		drop(&env->policy_memory);
+		env->guard = env->policy_next;
+		env->policy_memory = env->policy_next_memory;
+		env->policy_next_memory = span_of(NULL, 0);
+		env->policy_version = env->policy_next_version;
+		boundary_forget(env);
+		log_info("policy of %s, version %llu, is in force", env->policy_domain,
+			 (unsigned long long)env->policy_version);
+		begin(env);
+	} else {
+		char what[128];
+		snprintf(what, sizeof what, "its version cannot be stored: %s", err_text(err));
+		drop(&env->policy_next_memory);
+		if (err == ERR_LOWER)
+			refuse(env, "an older version than the last one accepted", remedy_of(ERR_STATE));
+		else
+			refuse(env, what, "mend that (the log says more)");
+	}
+	if (env->workers[WORKER_POLICY].pid == 0)
+		read_again(env);
+}
+
+/* The file, whatever came of it. */
+static bool is_read(const struct env *env)
+{
+	return env->policy_next_memory.p != NULL || env->policy_done == env->policy_reading;
 }
 
 void policy_answered(struct env *env)
@@ -188,7 +229,7 @@ void policy_answered(struct env *env)
 	struct stat st;
 	int fd = -1, n_fds = 0;
 	ssize_t n = sys_recv(env->workers[WORKER_POLICY].fd, &answer, sizeof answer, &fd, 1, &n_fds);
-	if (n != (ssize_t)sizeof answer || env->policy_done == env->policy_reading) {
+	if (n != (ssize_t)sizeof answer || is_read(env)) {
 		if (n_fds > 0)
 			sys_close(fd);
 		return; /* its death follows */
@@ -218,16 +259,14 @@ void policy_answered(struct env *env)
 void policy_worker_ended(struct env *env)
 {
 	struct worker *worker = &env->workers[WORKER_POLICY];
-	if (worker->fd >= 0 && env->policy_done != env->policy_reading)
+	if (worker->fd >= 0 && !is_read(env))
 		policy_answered(env);
 	worker_ended(worker);
 	loop_cancel(&env->loop, TIMER_WORKER(env, WORKER_POLICY));
-	if (env->policy_done != env->policy_reading)
+	if (!is_read(env))
 		refuse(env, "the worker that reads it has died", "try again");
-	if (env->policy_asked != env->policy_done) {
-		env->policy_asked--; /* counted anew */
-		policy_reload(env);
-	}
+	if (env->policy_next_memory.p == NULL)
+		read_again(env);
 }
 
 void policy_timer(struct env *env)
@@ -235,7 +274,7 @@ void policy_timer(struct env *env)
 	const struct worker *worker = &env->workers[WORKER_POLICY];
 	if (worker->pid > 0)
 		sys_kill(worker->pid, SIGKILL); /* its end is told, then */
-	else if (env->policy_done != env->policy_asked && !env->stopping) {
+	else if (env->policy_next_memory.p == NULL && env->policy_done != env->policy_asked && !env->stopping) {
 		env->policy_asked--;
 		policy_reload(env);
 	}
