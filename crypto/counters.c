@@ -7,6 +7,7 @@
 #define AUTHENTICATED (COUNTERS_HEAD_SIZE - GCM_NONCE_SIZE)
 
 static const uint8_t magic[8] = { 'T', 'A', 'O', 'C', 'N', 'T', 'R', 'S' };
+const uint8_t counters_host[32] = "this host", counters_clock[32];
 
 /* ---- the table ---- */
 
@@ -27,7 +28,9 @@ static struct counter *find(struct counters *table, const struct counter_questio
 
 static int add(struct counters *table, const struct counter_question *q, uint32_t of_program)
 {
-	if (of_program >= COUNTERS_PER_PROGRAM || table->n >= table->cap || table->n >= COUNTERS_MAX)
+	bool host = memcmp(q->program, counters_host, sizeof q->program) == 0;
+	if (of_program >= COUNTERS_PER_PROGRAM || table->n >= table->cap ||
+	    table->n >= (host ? COUNTERS_ROWS : COUNTERS_MAX))
 		return ERR_QUOTA;
 	struct counter *c = &table->at[table->n++];
 	memcpy(c->program, q->program, sizeof c->program);
@@ -146,7 +149,7 @@ static int read_table(struct counters *table, struct span body)
 	struct rd r = rd_from(body);
 	table->generation = rd_be64(&r);
 	while (r.n >= COUNTER_SIZE) {
-		if (table->n >= table->cap || table->n >= COUNTERS_MAX)
+		if (table->n >= table->cap || table->n >= COUNTERS_ROWS)
 			return ERR_TOO_LARGE;
 		struct counter *c = &table->at[table->n++];
 		memcpy(c->program, rd_bytes(&r, 32).p, 32);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Rollback counters: a table of (program, label) → value that only grows. Pure: the table, what is asked of it, and
- * its sealed form; a root of trust keeps it where it is safe.
+ * its sealed form; a root of trust keeps it where it is safe. What the host itself must not forget stands in it, too.
  *
  * The sealed form, all integers big-endian: magic "TAOCNTRS", u16 version 1, u32 number of bytes that follow, 8 bytes
  * that name the key, 12 bytes nonce, then under AES-256-GCM u64 generation and for each counter 32 bytes program, 32
@@ -19,6 +19,8 @@
 #define COUNTERS_MAX 4096
 /* So that one program cannot fill the table. Who needs more counts versions of one sealed file that holds the others. */
 #define COUNTERS_PER_PROGRAM 32
+/* The host's own come on top, so that programs cannot keep it from counting. */
+#define COUNTERS_ROWS (COUNTERS_MAX + COUNTERS_PER_PROGRAM)
 
 #define COUNTERS_HEAD_SIZE (8 + 2 + 4 + 8 + GCM_NONCE_SIZE)
 #define COUNTER_SIZE (32 + 32 + 8)
@@ -29,9 +31,13 @@ struct counter {
 	int64_t value;			/* not negative */
 };
 
-/* Room for cap counters, at most COUNTERS_MAX, belongs to the caller. */
+/* The program that is the host: no SHA-256 of a name ends in zeros like that. Its labels: SHA-256 of a policy key's SPKI
+ * (the last version accepted of its policies), zeros (the clock, seconds since 1970). */
+extern const uint8_t counters_host[32], counters_clock[32];
+
+/* Room for cap counters, at most COUNTERS_ROWS, belongs to the caller. */
 struct counters {
-	uint64_t generation; /* how often it was written */
+	uint64_t generation; /* how often it was written; with a counter of the root's: where that stands then */
 	uint32_t n, cap;
 	struct counter *at;
 };

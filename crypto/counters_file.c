@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "counters_file.h"
 
-#define GIVE_UP "to give up all counters make an empty file of that name with .reset after it, mode 600"
+#define GIVE_UP COUNTERS_GIVE_UP
 
 /* A path beside the key file. */
 struct path {
@@ -40,6 +40,11 @@ static int say_unusable(struct root_report *report, const struct path *path, int
 		text = "counters file %: longer than it should be; " GIVE_UP;
 	else if (err == ERR_BAD_VERSION)
 		text = "counters file %: another version's; run that version, or, " GIVE_UP;
+	else if (err == ERR_OLDER)
+		text = "counters file %: older than the TPM's counter says: the disk was put back to an earlier "
+		       "state; bring the newest back, or, " GIVE_UP;
+	else if (err == ERR_LOST)
+		text = "counters file %: not the one that the TPM has counted; bring that back, or, " GIVE_UP;
 	root_say(report, text, path->p);
 	return err;
 }
@@ -53,12 +58,9 @@ static int say_unwritten(struct root_report *report, const struct path *path, in
 	return err;
 }
 
-/* Whole under another name, synced, renamed, and the name synced: under its own name there is the one before or this
- * one, and success means that this one stays. */
-static int replace(const struct root *root, const struct counters *table, struct wr *file, bool first)
+static int put(const struct root *root, const struct path *path, const struct counters *table, struct wr *file)
 {
 	const struct platform *p = root->platform;
-	const struct path path = beside(root, ""), new = beside(root, COUNTERS_NEW_SUFFIX);
 	uint8_t nonce[GCM_NONCE_SIZE];
 	int r = p->random(p->ctx, nonce, sizeof nonce);
 	if (r < 0)
@@ -66,9 +68,17 @@ static int replace(const struct root *root, const struct counters *table, struct
 	counters_seal(table, root->kek, nonce, file);
 	if (file->err != ERR_NONE)
 		return file->err;
-	r = p->write(p->ctx, new.p, wr_span(file));
-	if (r >= 0)
-		r = p->sync(p->ctx, new.p);
+	r = p->write(p->ctx, path->p, wr_span(file));
+	return r < 0 ? r : p->sync(p->ctx, path->p);
+}
+
+/* Whole under another name, synced, renamed, and the name synced: under its own name there is the one before or this
+ * one, and success means that this one stays. */
+static int replace(const struct root *root, const struct counters *table, struct wr *file, bool first)
+{
+	const struct platform *p = root->platform;
+	const struct path path = beside(root, ""), new = beside(root, COUNTERS_NEW_SUFFIX);
+	int r = put(root, &new, table, file);
 	if (r >= 0)
 		r = p->rename(p->ctx, new.p, path.p);
 	if (r < 0)
@@ -76,13 +86,16 @@ static int replace(const struct root *root, const struct counters *table, struct
 	return r < 0 ? r : root_sync_name(p, path.p, first);
 }
 
-int counters_file_create(const struct root *root, struct root_report *report)
+int counters_file_create(struct root *root, struct root_report *report)
 {
-	const struct counters none = { .generation = 1 };
+	struct counters none = { .generation = 1 };
 	const struct path path = beside(root, "");
 	uint8_t bytes[COUNTERS_SEALED_SIZE(0)];
 	struct wr file = wr_to(bytes, sizeof bytes);
-	int r = replace(root, &none, &file, true);
+	int r = root->nv == NULL ? ERR_NONE : root->nv->renew(root, &none.generation, report);
+	if (r < 0)
+		return r;
+	r = replace(root, &none, &file, true);
 	return r < 0 ? say_unwritten(report, &path, r) : ERR_NONE;
 }
 
@@ -97,13 +110,48 @@ static int read_file(struct root *root, const struct path *path)
 	const struct platform *p = root->platform;
 	struct counter_store *store = root->store;
 	int n = p->read(p->ctx, path->p, store->file, store->file_cap);
-	if (n < 0)
-		return n;
-	int r = counters_open(&store->table, root->kek, store->file, (size_t)n);
+	return n < 0 ? n : counters_open(&store->table, root->kek, store->file, (size_t)n);
+}
+
+static int find_alone(struct root *root, const struct path *path)
+{
+	int r = read_file(root, path);
 	/* Whoever wrote it may have died between the rename and the sync of the name. */
 	if (r >= 0)
-		r = p->sync(p->ctx, path->p);
-	return r < 0 ? r : root_sync_name(p, path->p, true);
+		r = root->platform->sync(root->platform->ctx, path->p);
+	return r < 0 ? r : root_sync_name(root->platform, path->p, true);
+}
+
+/* The file that the counter speaks of. Both are synced whole before it does. */
+static int find_counted(struct root *root, const struct path *path, uint64_t count)
+{
+	const struct path next = beside(root, COUNTERS_NEXT_SUFFIX);
+	struct counter_store *store = root->store;
+	bool whole = false, older = false;
+	int r = ERR_NONE;
+	for (int i = 0; i < 2; i++) {
+		int e = read_file(root, i == 0 ? &next : path);
+		store->in_next = i == 0;
+		if (e >= 0 && store->table.generation == count)
+			return ERR_NONE;
+		whole |= e >= 0;
+		older |= e >= 0 && store->table.generation < count;
+		if (i == 0 || e != ERR_NOT_FOUND)
+			r = e;
+	}
+	return older ? ERR_OLDER : whole ? ERR_LOST : r;
+}
+
+/* *lost: the order to give up would help. */
+static int find(struct root *root, const struct path *path, bool *lost, struct root_report *report)
+{
+	uint64_t count = 0;
+	int r = root->nv == NULL ? ERR_NONE : root->nv->read(root, &count, report);
+	*lost = r >= 0 || r == ERR_LOST;
+	if (r < 0)
+		return r;
+	r = root->nv == NULL ? find_alone(root, path) : find_counted(root, path, count);
+	return r < 0 ? say_unusable(report, path, r) : r;
 }
 
 /* Has somebody given the counters up? */
@@ -120,28 +168,28 @@ static int load(struct root *root, struct root_report *report)
 	const struct platform *p = root->platform;
 	struct counter_store *store = root->store;
 	const struct path path = beside(root, ""), reset = beside(root, COUNTERS_RESET_SUFFIX);
-	bool asked = reset_is_asked(root, &reset);
-	int r = read_file(root, &path);
-	bool given_up = r < 0 && asked;
-	if (given_up)
+	bool asked = reset_is_asked(root, &reset), lost;
+	int r = find(root, &path, &lost, report);
+	bool too_early = root->nv != NULL && store->booting;
+	bool given_up = r < 0 && lost && asked && !too_early;
+	if (given_up) {
 		r = counters_file_create(root, report);
-	else if (r < 0)
-		(void)say_unusable(report, &path, r);
-	if (r < 0)
-		return r;
-	if (asked) {
-		r = p->remove(p->ctx, reset.p);
 		if (r >= 0)
-			r = root_sync_name(p, reset.p, false);
-		if (r < 0) {
+			r = find(root, &path, &lost, report);
+	}
+	if (asked && (r >= 0 || too_early)) {
+		int e = p->remove(p->ctx, reset.p);
+		if (e >= 0)
+			e = root_sync_name(p, reset.p, false);
+		if (e < 0) {
 			root_say(report, "counters file %: its .reset file could not be removed; remove it",
 				 path.p);
-			return r;
+			return e;
 		}
 	}
+	if (r < 0)
+		return r;
 	if (given_up) {
-		store->table.n = 0;
-		store->table.generation = 1;
 		root_say(report, "counters file %: was unusable and is replaced by an empty one, as was asked",
 			 path.p);
 	}
@@ -149,18 +197,67 @@ static int load(struct root *root, struct root_report *report)
 	return ERR_NONE;
 }
 
+/* The table as the next generation: the file that is accepted now stays until the counter speaks of this one. */
+static int advance(struct root *root, struct wr *file, struct root_report *report)
+{
+	const struct platform *p = root->platform;
+	const struct path path = beside(root, ""), next = beside(root, COUNTERS_NEXT_SUFFIX);
+	struct counter_store *store = root->store;
+	int r = store->in_next ? p->rename(p->ctx, next.p, path.p) : ERR_NONE;
+	if (r >= 0)
+		r = root_sync_name(p, path.p, false);
+	if (r >= 0)
+		r = put(root, &next, &store->table, file);
+	if (r >= 0)
+		r = root_sync_name(p, path.p, false);
+	if (r < 0)
+		return say_unwritten(report, &path, r);
+	store->in_next = true;
+	return root->nv->count(root, report);
+}
+
 static int save(struct root *root, struct root_report *report)
 {
 	struct counter_store *store = root->store;
 	const struct path path = beside(root, "");
 	struct wr file = wr_to(store->file, store->file_cap);
+	int r;
 	store->table.generation++;
-	int r = replace(root, &store->table, &file, false);
-	if (r >= 0)
-		return r;
+	if (root->nv != NULL)
+		r = advance(root, &file, report);
+	else if ((r = replace(root, &store->table, &file, false)) < 0)
+		(void)say_unwritten(report, &path, r);
 	/* What the disk has now is not known: it is asked again before the next answer. */
-	store->loaded = false;
-	return say_unwritten(report, &path, r);
+	store->loaded = store->opened = r >= 0;
+	return r;
+}
+
+/* Would one of them change the table? Then this has, and it has to be read again. */
+static bool changes(struct counters *table, const struct counter_question *questions, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct counter_question probe = questions[i];
+		if (counters_answer(table, &probe))
+			return true;
+	}
+	return false;
+}
+
+/* Before the first change of a worker's life: the content as it is, so that what another life may have written as the
+ * next generation, and hidden since, is void. */
+static int open_counted(struct root *root, struct root_report *report)
+{
+	root->store->loaded = false;
+	int r = load(root, report);
+	return r < 0 ? r : save(root, report);
+}
+
+static void note_time(struct counter_store *store)
+{
+	struct counter_question q = { .op = COUNTER_INIT, .value = store->now };
+	memcpy(q.program, counters_host, sizeof q.program);
+	if (store->now > 0)
+		(void)counters_answer(&store->table, &q);
 }
 
 static void fail_all(struct counter_question *questions, size_t n, int err)
@@ -183,10 +280,14 @@ void counters_file_answer(struct root *root, struct counter_question *questions,
 	for (size_t i = 0; i < n; i++)
 		questions[i].error = ERR_NONE;
 	int r = store->loaded || in_memory ? ERR_NONE : load(root, report);
+	if (r >= 0 && root->nv != NULL && !store->opened && changes(&store->table, questions, n))
+		r = open_counted(root, report);
 	for (size_t i = 0; i < n && r >= 0; i++)
 		changed |= counters_answer(&store->table, &questions[i]);
-	if (changed && !in_memory)
+	if (r >= 0 && changed && !in_memory) {
+		note_time(store);
 		r = save(root, report);
+	}
 	/* "Not found" is what a program hears before it begins a counter at nothing. */
 	if (r == ERR_NOT_FOUND)
 		r = ERR_LOST;

@@ -13,6 +13,7 @@
 #include "quote.h"
 #include "tao.h"
 
+struct counter_nv;
 struct counter_question;
 struct counter_store;
 struct root_report;
@@ -30,6 +31,7 @@ struct root_config {
 	const uint8_t *pcr_base; /* what that has before us; NULL: zeros */
 	const uint8_t
 		*srk_name; /* 34 bytes: the storage root key that must be there; NULL: the one of the first boot */
+	uint32_t nv_index; /* where the TPM counts; 0: the first that is free of those from TPM_NV_INDEX on */
 	const uint8_t *manifest; /* SHA-256 */
 	struct span guard;	 /* binary SubPrin */
 	struct root_log *log;
@@ -38,7 +40,7 @@ struct root_config {
 	void (*changed)(const struct root_config *config, unsigned pcr, struct span manifest,
 			struct root_report *report);
 	const struct host *host; /* changed's own */
-	void *room; /* class->room zeroed bytes, which stay where they are; NULL: resume is for the counters alone */
+	void *room; /* class->room zeroed bytes, which stay where they are */
 };
 
 /* The event log where PID 1 and the root workers have it, so that it outlives any of these. Bytes are written before
@@ -84,7 +86,8 @@ struct root_class {
 	/* Makes certain that nobody gets the keys in this boot, without opening anything: for a host that goes on without
 	 * its root. config->pcrs 0: whatever PCR they may be sealed to. NULL: nothing can be done, or need be. */
 	int (*cap)(const struct platform *platform, const struct root_config *config, struct root_report *report);
-	/* For a worker that comes after the one that opened: what that left in root->kek, instead of the keys. */
+	/* For a worker that comes after the one that opened: what that left in root->kek, instead of the keys. With
+	 * config->store it is for the counters, else for measuring. */
 	int (*resume)(struct root *root, const struct platform *platform, const struct root_config *config,
 		      const uint8_t kek[static 32], struct root_report *report);
 	/* Answers n questions about rollback counters, each with a value and an error of its own (counters.h). When
@@ -101,6 +104,7 @@ struct root {
 	char file[256];
 	uint8_t kek[32]; /* key of what this root stores (counters, last policy version) */
 	struct counter_store *store;
+	const struct counter_nv *nv; /* counters_file.h; NULL: the disk alone */
 	void *room;
 };
 

@@ -103,6 +103,11 @@ static int make(struct root *root, const uint8_t *entropy, struct keyset *keys, 
 	struct wr log = wr_to(state->log, sizeof state->log);
 	wr_span_bytes(&log, wr_span(&t->log.out));
 	state->log_n = (uint16_t)log.n;
+	r = tpm_counter_choose(root, report);
+	if (r < 0) {
+		wipe(fresh, sizeof fresh);
+		return r;
+	}
 	r = tpm_ak_make(&t->tpm, t->ak_auth, &state->ak);
 	if (r >= 0)
 		r = tpm_kek_seal(&t->tpm, policy, fresh, &state->kek);
@@ -120,7 +125,6 @@ static int unseal(struct root *root, const struct root_config *config, struct ke
 {
 	struct tpm_root *t = of(root);
 	uint8_t kek[TPM_KEK_SIZE];
-	t->state = t->found;
 	int r = tpm_kek_unseal(&t->tpm, &t->state.kek, t->state.pcrs.pcrs, kek);
 	if (r < 0) {
 		if (t->tpm.link.err == ERR_NONE && BARE(t->tpm.rc) == BARE(TPM2_RC_POLICY_FAIL) &&
@@ -145,11 +149,13 @@ static int unseal(struct root *root, const struct root_config *config, struct ke
 static int connect(struct root *root, const struct root_config *config, bool *first, struct root_report *report)
 {
 	struct tpm_root *t = of(root);
-	t->tpm.srk = t->tpm.session = ESYS_TR_NONE; /* for a close without an open */
+	t->tpm.srk = t->tpm.session = t->nv = ESYS_TR_NONE; /* for a close without an open */
+	t->nv_wanted = config->nv_index;
 	int r = read_state(root, report);
 	*first = r == ERR_NOT_FOUND;
 	if (r < 0 && !*first)
 		return r;
+	t->state = t->found;
 	r = tpm_open(&t->tpm, root->platform);
 	if (r >= 0)
 		r = tpm_srk(&t->tpm);
@@ -215,7 +221,11 @@ static int check(const struct root_config *config, struct root_report *report)
 static void begin(struct root *root, const struct platform *platform, const struct root_config *config)
 {
 	*root = (struct root){
-		.class = &root_tpm, .platform = platform, .store = config->store, .room = config->room
+		.class = &root_tpm,
+		.platform = platform,
+		.store = config->store,
+		.nv = &tpm_counter,
+		.room = config->room,
 	};
 	memcpy(root->file, config->file, strlen(config->file) + 1);
 }
@@ -346,15 +356,15 @@ static int tpm_root_resume(struct root *root, const struct platform *platform, c
 	report->text[0] = '\0';
 	begin(root, platform, config);
 	memcpy(root->kek, kek, sizeof root->kek);
-	/* The counters alone need no TPM. */
-	if (config->room == NULL)
-		return ERR_NONE;
 	int r = check(config, report);
 	if (r < 0)
 		return r;
 	struct tpm_root *t = of(root);
 	r = connect(root, config, &first, report);
-	if (r >= 0)
+	/* Without a key file there is no index; it says which. */
+	if (r >= 0 && config->store != NULL && first)
+		r = tpm_report_file(report, root->file, ERR_NOT_FOUND);
+	if (r >= 0 && config->store == NULL)
 		r = tpm_boot_resume(t, config, report);
 	if (r < 0)
 		tpm_root_close(root);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "counters_file.h"
 #include "tpm_root.h"
 
 #define NEW_IDENTITY "move the key file away to get a new identity (what was sealed is then lost)"
@@ -34,6 +35,8 @@ int tpm_report_file(struct root_report *report, const char *path, int err)
 	else if (err == ERR_BAD_VERSION)
 		text = "key file %: written by another version of taoinit; run that version, or restore an "
 		       "older backup";
+	else if (err == ERR_NOT_FOUND)
+		text = "key file %: gone since the boot; bring it back";
 	else if (err == ERR_NO_SPACE)
 		text = "key file %: no space to make it; free some on that file system";
 	else if (err == ERR_IO)
@@ -135,4 +138,30 @@ int tpm_report_changed(struct tpm_root *t, const struct root_config *config, str
 		tpm_report_add(report, "the PCRs are the same, but the TPM says no");
 	tpm_report_add(report, "; put it back, or " NEW_IDENTITY);
 	return ERR_DENIED;
+}
+
+int tpm_report_nv(const struct tpm_root *t, bool taken, struct root_report *report)
+{
+	char index[11] = "0x";
+	for (unsigned i = 0; i < 8; i++)
+		index[2 + i] = "0123456789abcdef"[t->state.nv_index >> (28 - 4 * i) & 15];
+	index[10] = '\0';
+	if (taken)
+		root_say(report,
+			 "NV index % of the TPM is somebody's already; name another in host.root.nv_index, or, if "
+			 "nobody needs it: tpm2_nvundefine %",
+			 index);
+	else if (t->tpm.err == ERR_NOT_FOUND)
+		root_say(report,
+			 "NV index % of the TPM, by which it counts for the counters file, is gone: somebody has "
+			 "undefined it; " COUNTERS_GIVE_UP,
+			 index);
+	else if (tpm_nv_is_foreign(&t->tpm))
+		root_say(report,
+			 "NV index % of the TPM is another's: ours was undefined; tpm2_nvundefine %, "
+			 "and " COUNTERS_GIVE_UP,
+			 index);
+	else
+		return tpm_report_tpm(t, report);
+	return ERR_LOST;
 }

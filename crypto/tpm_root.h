@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The root in a TPM, between its files: root_tpm.c (the order of a boot), tpm_boot.c (PCRs and the log), tpm_state.c
- * (what is on disk), tpm_report.c (what is said when it cannot be). */
+ * (what is on disk), tpm_counter.c (that it is the last), tpm_report.c (what is said when it cannot be). */
 #ifndef TAO_TPM_ROOT_H
 #define TAO_TPM_ROOT_H
 
 #include "root.h"
+#include "tpm_nv.h"
 #include "tpm_state.h"
 
 struct tpm_root {
@@ -14,6 +15,8 @@ struct tpm_root {
 	struct quote_facts pcrs;       /* the selection as it is now */
 	struct eventlog log;
 	struct root_log *memory; /* where log is written to */
+	ESYS_TR nv;		 /* the counter, once it was needed */
+	uint32_t nv_wanted;
 	uint8_t ak_auth[32];
 	uint8_t ak_spki[KEY_SPKI_SIZE];
 	uint8_t sealed_to[SHA256_SIZE]; /* of the PCR that we measure into: the value before READY */
@@ -37,6 +40,12 @@ int tpm_boot_resume(struct tpm_root *t, const struct root_config *config, struct
 
 int tpm_root_cap(const struct platform *platform, const struct root_config *config, struct root_report *report);
 
+/* ---- tpm_counter.c ---- */
+
+extern const struct counter_nv tpm_counter;
+/* An index for the first boot into t->state. ERR_LOST: there is none that is free. */
+int tpm_counter_choose(struct root *root, struct root_report *report);
+
 /* ---- tpm_report.c ---- */
 
 void tpm_report_add(struct root_report *report, const char *text);
@@ -47,5 +56,7 @@ int tpm_report_other(struct tpm_root *t, struct root_report *report);
 /* The keys did not open: which PCR, which record differs from what they were sealed to. */
 int tpm_report_changed(struct tpm_root *t, const struct root_config *config, struct root_report *report);
 int tpm_report_file(struct root_report *report, const char *path, int err);
+/* The counter in the TPM failed; taken: there is one already that should be new. ERR_LOST: it is gone, or not ours. */
+int tpm_report_nv(const struct tpm_root *t, bool taken, struct root_report *report);
 
 #endif

@@ -2,7 +2,7 @@
 #include "gcm.h"
 #include "tpm_state.h"
 
-#define VERSION 1
+#define VERSION 2
 #define HEAD_SIZE 14
 #define AAD "Tao TPM Key Set V1"
 
@@ -20,6 +20,7 @@ void tpm_state_write(const struct tpm_state *state, struct wr *out)
 	struct wr w = wr_to(body, sizeof body);
 	wr_bytes(&w, state->srk_name, TPM_NAME_SIZE);
 	wr_bytes(&w, state->endorsement_name, TPM_NAME_SIZE);
+	wr_be32(&w, state->nv_index);
 	wr_be32(&w, state->pcrs.pcrs);
 	for (unsigned i = 0; i < QUOTE_PCRS_TRUSTED; i++)
 		if (state->pcrs.pcrs >> i & 1)
@@ -91,6 +92,7 @@ int tpm_state_read(struct tpm_state *state, struct span file)
 	struct rd r = rd_from(span_of(file.p + HEAD_SIZE, file.n - HEAD_SIZE - SHA256_SIZE));
 	get(&r, state->srk_name, TPM_NAME_SIZE);
 	get(&r, state->endorsement_name, TPM_NAME_SIZE);
+	state->nv_index = rd_be32(&r);
 	state->pcrs.pcrs = rd_be32(&r);
 	if (state->pcrs.pcrs >> QUOTE_PCRS_TRUSTED != 0)
 		rd_fail(&r, ERR_MALFORMED);

@@ -2,8 +2,10 @@
 #include <errno.h>
 
 #include "../crypto/sha256.h"
+#include "clock.h"
 #include "counter.h"
 #include "log.h"
+#include "policy_change.h"
 #include "root_worker.h"
 #include "sys.h"
 
@@ -27,16 +29,17 @@ struct counter_slot {
 };
 
 struct counter_desk {
-	struct counter_slot *slots; /* by unit */
+	struct counter_slot *slots; /* by unit, and one for the host itself */
 	uint16_t *ring;
 	uint32_t ring_head, ring_n;
 	uint32_t asked_n; /* questions that somebody waits for */
 	uint32_t sent_n;  /* answers that the worker owes */
 	uint64_t last_id;
-	bool serving;		/* the root worker that runs is one that answers questions */
-	bool resting;		/* … and we have ended it */
-	bool said;		/* what is wrong with the counters has been logged */
-	struct counters memory; /* an ephemeral root's */
+	bool serving; /* the root worker that runs is one that answers questions */
+	bool resting; /* … and we have ended it */
+	bool time_asked, time_kept;
+	struct root_report said; /* the last that was logged; empty when there was nothing to say since */
+	struct counters memory;	 /* an ephemeral root's */
 };
 
 static struct worker *worker_of(struct env *env)
@@ -44,17 +47,23 @@ static struct worker *worker_of(struct env *env)
 	return &env->workers[WORKER_ROOT];
 }
 
+/* Of the slots. The host's is the last. */
+static uint16_t slots_n(const struct env *env)
+{
+	return (uint16_t)(env->manifest.n_services + 1);
+}
+
 int counter_go_ephemeral(struct env *env)
 {
 	struct counter_desk *desk = env->counters;
-	desk->memory.at = sys_map(COUNTERS_MAX * sizeof *desk->memory.at);
-	desk->memory.cap = desk->memory.at != NULL ? COUNTERS_MAX : 0;
+	desk->memory.at = sys_map(COUNTERS_ROWS * sizeof *desk->memory.at);
+	desk->memory.cap = desk->memory.at != NULL ? COUNTERS_ROWS : 0;
 	return desk->memory.at != NULL ? 0 : -ENOMEM;
 }
 
 int counter_open(struct env *env)
 {
-	size_t n = env->manifest.n_services > 0 ? env->manifest.n_services : 1;
+	size_t n = slots_n(env);
 	struct counter_desk *desk = sys_map(sizeof *desk);
 	if (desk == NULL)
 		return -ENOMEM;
@@ -74,14 +83,14 @@ static void push(struct env *env, uint16_t u)
 	if (desk->slots[u].in_ring)
 		return;
 	desk->slots[u].in_ring = true;
-	desk->ring[(desk->ring_head + desk->ring_n++) % env->manifest.n_services] = u;
+	desk->ring[(desk->ring_head + desk->ring_n++) % slots_n(env)] = u;
 }
 
 static uint16_t pop(struct env *env)
 {
 	struct counter_desk *desk = env->counters;
 	uint16_t u = desk->ring[desk->ring_head];
-	desk->ring_head = (desk->ring_head + 1) % env->manifest.n_services;
+	desk->ring_head = (desk->ring_head + 1) % slots_n(env);
 	desk->ring_n--;
 	desk->slots[u].in_ring = false;
 	return u;
@@ -91,7 +100,12 @@ static void answered(struct env *env, uint16_t u, int err, int64_t value)
 {
 	env->counters->slots[u].state = COUNTER_IDLE;
 	env->counters->asked_n--;
-	channel_counter_answered(env, u, err, value);
+	if (u < env->manifest.n_services)
+		channel_counter_answered(env, u, err, value);
+	else if (env->counters->time_asked)
+		env->counters->time_kept = true;
+	else
+		policy_stored(env, err);
 }
 
 /* ---- to the worker ---- */
@@ -111,6 +125,7 @@ static void pump(struct env *env)
 		struct root_question message;
 		memset(&message, 0, sizeof message);
 		message.id = slot->id;
+		message.now = clock_now(env) / NS_PER_S;
 		message.question = slot->question;
 		if (slot->state == COUNTER_QUEUED) {
 			if (sys_send(worker->fd, span_of(&message, sizeof message), NULL, 0) < 0)
@@ -123,6 +138,33 @@ static void pump(struct env *env)
 	/* One that is ending is waited for: its end brings the next. */
 	if (desk->ring_n > 0 && worker->pid == 0 && !loop_is_set(&env->loop, TIMER_WORKER(env, WORKER_ROOT)))
 		loop_timer(&env->loop, TIMER_WORKER(env, WORKER_ROOT), sys_now());
+}
+
+static int ask(struct env *env, uint16_t u, const uint8_t owner[static 32], const uint8_t label[static 32],
+	       enum counter_op op, int64_t value)
+{
+	struct counter_desk *desk = env->counters;
+	struct counter_slot *slot = &desk->slots[u];
+	if (!core_ready(env->core))
+		return ERR_STATE;
+	if (slot->state != COUNTER_IDLE)
+		return ERR_BUSY;
+	slot->id = ++desk->last_id << 16 | u;
+	slot->question = (struct counter_question){ .op = op, .value = value };
+	memcpy(slot->question.program, owner, sizeof slot->question.program);
+	memcpy(slot->question.label, label, sizeof slot->question.label);
+	desk->asked_n++;
+	push(env, u);
+	if (env->manifest.host.root_ephemeral) {
+		counters_answer(&desk->memory, &slot->question);
+		slot->state = COUNTER_ANSWERED;
+		return ERR_NONE;
+	}
+	slot->state = COUNTER_QUEUED;
+	if (desk->asked_n == 1)
+		watch(env);
+	pump(env);
+	return ERR_NONE;
 }
 
 int counter_owner(const struct env *env, uint16_t u, uint8_t owner[static 32])
@@ -144,30 +186,27 @@ int counter_ask(struct env *env, uint16_t u, enum counter_op op, struct span lab
 int counter_ask_of(struct env *env, uint16_t u, const uint8_t owner[static 32], enum counter_op op,
 		   struct span label, int64_t value)
 {
-	struct counter_desk *desk = env->counters;
-	struct counter_slot *slot = &desk->slots[u];
-	if (!core_ready(env->core))
-		return ERR_STATE;
-	if (slot->state != COUNTER_IDLE)
-		return ERR_BUSY;
-	slot->id = ++desk->last_id << 16 | u;
-	slot->question = (struct counter_question){ .op = op, .value = value };
-	memcpy(slot->question.program, owner, sizeof slot->question.program);
-	sha256_of(sha256_bearssl(), label, slot->question.label);
-	desk->asked_n++;
-	push(env, u);
-	if (env->manifest.host.root_ephemeral) {
-		counters_answer(&desk->memory, &slot->question);
-		slot->state = COUNTER_ANSWERED;
-		return ERR_NONE;
-	}
-	slot->state = COUNTER_QUEUED;
-	if (desk->asked_n == 1)
-		watch(env);
-	pump(env);
-	return ERR_NONE;
+	uint8_t digest[32];
+	sha256_of(sha256_bearssl(), label, digest);
+	return ask(env, u, owner, digest, op, value);
 }
 
+int counter_ask_policy(struct env *env, uint64_t version)
+{
+	return ask(env, env->manifest.n_services, counters_host, env->manifest.host.guard_key.b, COUNTER_INIT,
+		   (int64_t)version);
+}
+
+bool counter_keep_time(struct env *env)
+{
+	struct counter_desk *desk = env->counters;
+	if (!core_ready(env->core) || env->manifest.host.root_ephemeral || desk->time_kept)
+		return true;
+	if (desk->slots[env->manifest.n_services].state == COUNTER_IDLE)
+		desk->time_asked = ask(env, env->manifest.n_services, counters_host, counters_clock, COUNTER_INIT,
+				       clock_now(env) / NS_PER_S) == ERR_NONE;
+	return false;
+}
 void counter_forget(struct env *env, uint16_t u)
 {
 	struct counter_desk *desk = env->counters;
@@ -202,9 +241,9 @@ static void log_report(struct env *env, struct root_answer *answer)
 {
 	struct counter_desk *desk = env->counters;
 	answer->report.text[sizeof answer->report.text - 1] = '\0';
-	if (answer->report.text[0] != '\0' && !desk->said)
+	if (answer->report.text[0] != '\0' && strcmp(answer->report.text, desk->said.text) != 0)
 		log_line(answer->error != ERR_NONE ? LOG_ERROR : LOG_WARNING, "%s", answer->report.text);
-	desk->said = answer->report.text[0] != '\0';
+	desk->said = answer->report;
 }
 
 void counter_reply(struct env *env)
@@ -220,8 +259,7 @@ void counter_reply(struct env *env)
 		if (desk->sent_n > 0)
 			desk->sent_n--;
 		log_report(env, &answer);
-		if (u < env->manifest.n_services && desk->slots[u].state == COUNTER_SENT &&
-		    desk->slots[u].id == answer.id)
+		if (u < slots_n(env) && desk->slots[u].state == COUNTER_SENT && desk->slots[u].id == answer.id)
 			answered(env, u, answer.error, answer.value);
 		watch(env);
 	}
@@ -230,7 +268,7 @@ void counter_reply(struct env *env)
 
 static void fail(struct env *env, enum counter_state from, int err)
 {
-	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
+	for (uint16_t u = 0; u < slots_n(env); u++) {
 		uint8_t state = env->counters->slots[u].state;
 		if (state != COUNTER_IDLE && state >= from)
 			answered(env, u, err, 0);

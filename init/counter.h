@@ -27,6 +27,12 @@ int counter_ask_of(struct env *env, uint16_t u, const uint8_t owner[static 32], 
 		   struct span label, int64_t value);
 /* To whom the counters of unit u's program belong. ERR_NO_SPACE. */
 int counter_owner(const struct env *env, uint16_t u, uint8_t owner[static 32]);
+/* The host's own: asks that the version of the policy that waits be stored, if it is not below what is. The answer comes
+ * as policy_stored(env, err). 0, or an enum err at once. */
+int counter_ask_policy(struct env *env, uint64_t version);
+/* At the end of the host: true when the time has been stored, or cannot be; until then it is to be asked again each
+ * turn. A disk that hangs holds that up for 30 s at most. */
+bool counter_keep_time(struct env *env);
 /* Forgets a question whose asker is gone. */
 void counter_forget(struct env *env, uint16_t u);
 

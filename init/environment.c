@@ -10,6 +10,7 @@
 
 #include "../policy/name.h"
 #include "audit.h"
+#include "clock.h"
 #include "counter.h"
 #include "environment.h"
 #include "initramfs.h"
@@ -221,7 +222,6 @@ static void start_the_rest(struct env *env)
 	if (output_wants_worker(env))
 		start_or_retry(env, WORKER_OUTPUT);
 	start_or_retry(env, WORKER_ROOT);
-	policy_reload(env);
 }
 
 static void start_workers(struct env *env)
@@ -496,6 +496,10 @@ static void root_answered(struct env *env)
 	}
 	env->identity = opened->identity;
 	env->root_open = true;
+	env->policy_version = opened->policy_version;
+	clock_learn(env, opened->time);
+	if (opened->report.text[0] != '\0')
+		log_error("%s", opened->report.text);
 	core_keep_kek(env->core, opened->kek);
 	int r = core_init(env->core, &opened->seed);
 	if (r == 0)
@@ -511,8 +515,7 @@ static void root_answered(struct env *env)
 		text[t.n] = '\0';
 		log_info("this host is %s%s", text, env->identity.created ? " (new keys)" : "");
 	}
-	if (env->records != NULL)
-		record_pump(env); /* a policy may wait */
+	policy_reload(env);
 	environment_boot(env);
 }
 
@@ -773,7 +776,7 @@ static void turn(struct env *env)
 
 int environment_run(struct env *env)
 {
-	while (!shutdown_is_over(env))
+	while (!shutdown_is_over(env) || !counter_keep_time(env))
 		turn(env);
 	/* Those who waited for a service hear of it. */
 	env->admin_check = true;

@@ -2,6 +2,8 @@
  *
  * The host of the manifest: root of trust, guard, admin transports, name.
  */
+#include <stdlib.h>
+
 #include "../crypto/root.h"
 #include "../policy/guard.h"
 #include "environment.h"
@@ -143,11 +145,22 @@ TAKE(root, on_root_failure)
 	return r;
 }
 
+TAKE(root, nv_index)
+{
+	const char *text = cJSON_IsString(value) ? value->valuestring : "";
+	char *end;
+	unsigned long index = strtoul(text, &end, 16);
+	if (strlen(text) != 10 || strncmp(text, "0x01", 4) != 0 || end != text + 10)
+		return read_fail(reader, value, ERR_MALFORMED, "is no NV index; write \"0x01817461\"");
+	((struct host *)into)->root_nv_index = (uint32_t)index;
+	return ERR_NONE;
+}
+
 /* Keys of one kind of root in another. */
 static int check_root(struct reader *reader, const cJSON *value, const struct host *host)
 {
 	static const char *const of_soft[] = { "file", "ephemeral", NULL };
-	static const char *const of_tpm[] = { "device", "dir", "pcrs", "pcr_base", "srk_name", NULL };
+	static const char *const of_tpm[] = { "device", "dir", "pcrs", "pcr_base", "srk_name", "nv_index", NULL };
 	bool tpm = host->root != NULL && host->root->room > 0;
 	for (const char *const *key = tpm ? of_soft : of_tpm; *key != NULL; key++) {
 		const cJSON *at = cJSON_GetObjectItemCaseSensitive(value, *key);

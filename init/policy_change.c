@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "boundary.h"
+#include "clock.h"
+#include "counter.h"
 #include "log.h"
 #include "policy_change.h"
 #include "policy_open.h"
@@ -72,7 +74,7 @@ int policy_reload(struct env *env)
 	struct worker *worker = &env->workers[WORKER_POLICY];
 	if (env->guard.class == NULL || env->guard.class->load == NULL)
 		return ERR_UNSUPPORTED;
-	if (!env->mounted || env->stopping)
+	if (!env->root_open || env->stopping)
 		return ERR_STATE;
 	env->policy_asked++;
 	if (worker->pid > 0 || env->policy_next != NULL)
@@ -94,6 +96,15 @@ int64_t policy_clock(void)
 {
 	int64_t now = sys_realtime() / NS_PER_S;
 	return now > TAOINIT_EPOCH ? now : TAOINIT_EPOCH;
+}
+
+/* Who asked while one was being read, stored or measured is answered by another. */
+static void read_again(struct env *env)
+{
+	if (env->policy_asked != env->policy_done) {
+		env->policy_asked--; /* counted anew */
+		policy_reload(env);
+	}
 }
 
 static void answered(struct env *env)
@@ -135,6 +146,7 @@ struct policy_next {
 	struct guard guard;
 	struct span memory;
 	uint64_t version;
+	uint8_t record[8 + SHA256_SIZE]; /* for the event log: version, hash of the file */
 	char domain[DOMAIN_SHOWN + 1];
 };
 
@@ -181,22 +193,21 @@ static void put_in_force(struct env *env, const struct policy_next *next)
 	begin(env);
 }
 
-/* Those that were asked for meanwhile. */
-static void reload_again(struct env *env)
+/* The one that waits is not taken. */
+static void forget(struct env *env)
 {
-	if (env->policy_asked == env->policy_done)
-		return;
-	env->policy_asked--; /* counted anew */
-	policy_reload(env);
+	sys_unmap((void *)(uintptr_t)env->policy_next->memory.p, env->policy_next->memory.n);
+	env->policy_next = NULL;
 }
 
 /* It stands in the PCR, where there is one, or cannot. */
 static void recorded(struct env *env, int error, const char *text)
 {
 	struct policy_next *next = env->policy_next;
-	env->policy_next = NULL;
-	if (error != ERR_NONE)
-		sys_unmap((void *)(uintptr_t)next->memory.p, next->memory.n);
+	if (error == ERR_NONE)
+		env->policy_next = NULL;
+	else
+		forget(env);
 	if (error == ERR_NONE) {
 		put_in_force(env, next);
 	} else if (error == ERR_STATE) { /* record_close(): what matters is said already */
@@ -206,7 +217,7 @@ static void recorded(struct env *env, int error, const char *text)
 		refuse(env, "it could not be measured", text[0] != '\0' ? text : err_text(error));
 	}
 	if (env->workers[WORKER_POLICY].pid == 0)
-		reload_again(env);
+		read_again(env);
 }
 
 static void judge(struct env *env, struct span text)
@@ -215,13 +226,12 @@ static void judge(struct env *env, struct span text)
 	const struct host *host = &env->manifest.host;
 	const struct policy_trust trust = { .sha256 = sha256_pick(),
 					    .key_sha256 = host->guard_key.b,
-					    .now = policy_clock(),
+					    .now = clock_now(env) / NS_PER_S,
 					    .least_version = env->policy_version,
 					    .guard = host->guard->name };
 	struct policy_file file;
 	struct why why = { .rule = "" };
-	uint8_t data[8 + SHA256_SIZE];
-	struct wr w = wr_to(data, 8);
+	struct wr w = wr_to(next.record, 8);
 	int r = policy_open(text, &trust, &file, &why);
 	if (r >= 0)
 		r = load(env, &file, &next, &why);
@@ -230,9 +240,37 @@ static void judge(struct env *env, struct span text)
 		return;
 	}
 	wr_be64(&w, next.version);
-	sha256_of(sha256_pick(), text, data + 8);
+	sha256_of(sha256_pick(), text, next.record + 8);
 	env->policy_next = &next;
-	record_host(env, EVENTLOG_POLICY, span_of(data, sizeof data), recorded);
+	r = counter_ask_policy(env, next.version);
+	if (r < 0)
+		policy_stored(env, r);
+}
+
+void policy_stored(struct env *env, int err)
+{
+	struct policy_next *next = env->policy_next;
+	char what[128];
+	if (next == NULL)
+		return;
+	if (err == ERR_NONE) {
+		record_host(env, EVENTLOG_POLICY, span_of(next->record, sizeof next->record), recorded);
+		return;
+	}
+	forget(env);
+	snprintf(what, sizeof what, "its version cannot be stored: %s", err_text(err));
+	if (err == ERR_LOWER)
+		refuse(env, "an older version than the last one accepted", policy_remedy(ERR_STATE));
+	else
+		refuse(env, what, "mend that (the log says more)");
+	if (env->workers[WORKER_POLICY].pid == 0)
+		read_again(env);
+}
+
+/* The file, whatever came of it. */
+static bool is_read(const struct env *env)
+{
+	return env->policy_next != NULL || env->policy_done == env->policy_reading;
 }
 
 void policy_answered(struct env *env)
@@ -241,7 +279,7 @@ void policy_answered(struct env *env)
 	struct stat st;
 	int fd = -1, n_fds = 0;
 	ssize_t n = sys_recv(env->workers[WORKER_POLICY].fd, &answer, sizeof answer, &fd, 1, &n_fds);
-	if (n != (ssize_t)sizeof answer || env->policy_done == env->policy_reading || env->policy_next != NULL) {
+	if (n != (ssize_t)sizeof answer || is_read(env)) {
 		if (n_fds > 0)
 			sys_close(fd);
 		return; /* its death follows */
@@ -271,15 +309,15 @@ void policy_answered(struct env *env)
 void policy_worker_ended(struct env *env)
 {
 	struct worker *worker = &env->workers[WORKER_POLICY];
-	if (worker->fd >= 0 && env->policy_done != env->policy_reading && env->policy_next == NULL)
+	if (worker->fd >= 0 && !is_read(env))
 		policy_answered(env);
 	worker_ended(worker);
 	loop_cancel(&env->loop, TIMER_WORKER(env, WORKER_POLICY));
 	if (env->policy_next != NULL)
 		return;
-	if (env->policy_done != env->policy_reading)
+	if (!is_read(env))
 		refuse(env, "the worker that reads it has died", "try again");
-	reload_again(env);
+	read_again(env);
 }
 
 void policy_timer(struct env *env)
@@ -287,7 +325,7 @@ void policy_timer(struct env *env)
 	const struct worker *worker = &env->workers[WORKER_POLICY];
 	if (worker->pid > 0)
 		sys_kill(worker->pid, SIGKILL); /* its end is told, then */
-	else if (env->policy_done != env->policy_asked && !env->stopping) {
+	else if (env->policy_next == NULL && env->policy_done != env->policy_asked && !env->stopping) {
 		env->policy_asked--;
 		policy_reload(env);
 	}

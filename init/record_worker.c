@@ -21,12 +21,6 @@ static bool is_recorded(const struct host *host, uint32_t tag, struct span data)
 	return found;
 }
 
-/* Does the kernel take what we leave in the TPM out of it, when it has to kill us? */
-static bool is_managed(const struct host *host)
-{
-	return strstr(host->root_device, "tpmrm") != NULL;
-}
-
 /* Measures what a question asks for. */
 static int record(const struct host *host, struct root *root, bool *open, const struct record_question *question,
 		  struct root_report *report)
@@ -61,7 +55,7 @@ int record_worker(int socket, void *arg)
 		answer.id = question.id;
 		answer.error = record(host, &root, &open, &question, &answer.report);
 		root_log_save(host);
-		if (open && !is_managed(host)) {
+		if (open && !root_is_managed(host)) {
 			root.class->close(&root);
 			open = false;
 		}

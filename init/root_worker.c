@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "../crypto/counters_file.h"
+#include "clock.h"
 #include "manifest.h"
 #include "root_name.h"
 #include "root_worker.h"
@@ -25,6 +26,7 @@ const struct platform *root_platform(const struct host *host, struct root_config
 		.pcr = host->root_pcr,
 		.pcr_base = host->root_pcr_base,
 		.srk_name = host->root_srk_name,
+		.nv_index = host->root_nv_index,
 		.manifest = host->manifest_sha256.b,
 		.guard = span_of(host->guard_name, host->guard_name_n),
 		.log = host->root_log,
@@ -51,6 +53,21 @@ void root_report_transport(struct root_report *report, int err)
 		snprintf(report->text, sizeof report->text, "TPM: %.255s", tpm.why);
 }
 
+bool root_is_managed(const struct host *host)
+{
+	return host->root_device == NULL || strstr(host->root_device, "tpmrm") != NULL;
+}
+
+static bool make_store(struct counter_store *store)
+{
+	/* Pages are taken as they are filled. */
+	store->table.cap = COUNTERS_ROWS;
+	store->table.at = sys_map(COUNTERS_ROWS * sizeof(struct counter));
+	store->file_cap = COUNTERS_SEALED_SIZE(COUNTERS_ROWS) + 1;
+	store->file = sys_map(store->file_cap);
+	return store->table.at != NULL && store->file != NULL;
+}
+
 void root_log_save(const struct host *host)
 {
 	static int fd = -1;
@@ -75,20 +92,36 @@ static int endorse(struct root *root, struct root_opened *opened)
 	struct wr w = wr_to(statement, sizeof statement);
 	if (root->class->endorse == NULL)
 		return ERR_NONE;
-	root_statement_write(&opened->identity, sys_realtime(), &w);
+	root_statement_write(&opened->identity, clock_latest(opened->time), &w);
 	return w.err != ERR_NONE ? (int)w.err
 				 : root->class->endorse(root, wr_span(&w), &opened->seed, &opened->report);
+}
+
+/* What the host must not forget. Where it cannot be read it is unknown, which the report tells: whoever needs it for
+ * certain asks again and gets the error. */
+static void recall(const struct host *host, struct root *root, struct root_opened *opened)
+{
+	struct counter_question questions[2] = { { .op = COUNTER_GET }, { .op = COUNTER_GET } };
+	for (int i = 0; i < 2; i++)
+		memcpy(questions[i].program, counters_host, sizeof counters_host);
+	memcpy(questions[1].label, host->guard_key.b, sizeof questions[1].label);
+	root->class->counters(root, questions, host->guard_keyed ? 2 : 1, &opened->report);
+	opened->time = questions[0].value;
+	opened->policy_version = (uint64_t)questions[1].value;
 }
 
 static int open_root(const struct host *host, struct root *root, struct root_opened *opened)
 {
 	struct root_config config;
+	struct counter_store store = { .booting = true };
 	uint8_t entropy[128];
 	const struct platform *platform = root_platform(host, &config, &opened->report);
 	if (platform == NULL)
 		return ERR_IO;
-	if (sys_random(entropy, sizeof entropy) < 0) {
-		snprintf(opened->report.text, sizeof opened->report.text, "the kernel gives no random bytes");
+	config.store = &store;
+	if (!make_store(&store) || sys_random(entropy, sizeof entropy) < 0) {
+		snprintf(opened->report.text, sizeof opened->report.text,
+			 "the kernel gives no memory, or no random bytes");
 		return ERR_IO;
 	}
 	int r = root->class->open(root, platform, &config, entropy, &opened->seed, &opened->identity,
@@ -96,6 +129,7 @@ static int open_root(const struct host *host, struct root *root, struct root_ope
 	wipe(entropy, sizeof entropy);
 	if (r < 0)
 		return r;
+	recall(host, root, opened);
 	r = endorse(root, opened);
 	if (r < 0) {
 		wipe(&opened->seed, sizeof opened->seed);
@@ -130,29 +164,20 @@ int root_worker(int socket, void *arg)
 }
 
 /* The first question, waited for, and what else has come: their number; 0 when PID 1 has closed its end. */
-static size_t take_batch(int socket, uint64_t *ids, struct counter_question *questions)
+static size_t take_batch(int socket, uint64_t *ids, struct counter_question *questions, int64_t *now)
 {
 	struct root_question q;
 	size_t n = 0;
 	ssize_t got = sys_recv_wait(socket, &q, sizeof q, NULL, 0, NULL);
 	while (got == (ssize_t)sizeof q) {
 		ids[n] = q.id;
+		*now = q.now;
 		questions[n++] = q.question;
 		if (n == ROOT_BATCH)
 			break;
 		got = sys_recv(socket, &q, sizeof q, NULL, 0, NULL);
 	}
 	return n;
-}
-
-static bool make_store(struct counter_store *store)
-{
-	/* Pages are taken as they are filled. */
-	store->table.cap = COUNTERS_MAX;
-	store->table.at = sys_map(COUNTERS_MAX * sizeof(struct counter));
-	store->file_cap = COUNTERS_SEALED_SIZE(COUNTERS_MAX) + 1;
-	store->file = sys_map(store->file_cap);
-	return store->table.at != NULL && store->file != NULL;
 }
 
 static bool answer_all(int socket, const uint64_t *ids, const struct counter_question *questions, size_t n,
@@ -171,25 +196,62 @@ static bool answer_all(int socket, const uint64_t *ids, const struct counter_que
 	return true;
 }
 
+/* What the later worker has from question to question. */
+struct counter_life {
+	const struct host *host;
+	const struct platform *platform;
+	struct root_config config;
+	struct counter_store store;
+	struct root root;
+	uint8_t kek[32];
+	bool open;
+};
+
+static void answer_batch(struct counter_life *life, struct counter_question *questions, size_t n,
+			 struct root_report *report)
+{
+	int r = life->platform != NULL ? ERR_NONE : ERR_IO;
+	if (life->platform == NULL) {
+		life->platform = root_platform(life->host, &life->config, report);
+		r = life->platform == NULL ? ERR_IO : ERR_NONE;
+		life->config.store = &life->store;
+	}
+	if (r == ERR_NONE && !life->open)
+		r = life->host->root->resume(&life->root, life->platform, &life->config, life->kek, report);
+	life->open = r == ERR_NONE;
+	if (life->open)
+		life->root.class->counters(&life->root, questions, n, report);
+	for (size_t i = 0; i < n && r < 0; i++) {
+		questions[i].error = r;
+		questions[i].value = 0;
+	}
+	if (life->open && !root_is_managed(life->host)) {
+		life->root.class->close(&life->root);
+		life->open = false;
+	}
+}
+
 int root_counter_worker(int socket, void *arg)
 {
 	static struct counter_question questions[ROOT_BATCH];
 	static uint64_t ids[ROOT_BATCH];
-	const struct host *host = arg;
-	struct counter_store store = { .loaded = false };
-	struct root_config config = { .file = host->root_file, .store = &store };
+	static struct counter_life life;
 	struct root_report report;
-	struct root root;
-	uint8_t kek[32];
-	if (!make_store(&store) || sys_recv_wait(socket, kek, sizeof kek, NULL, 0, NULL) != (ssize_t)sizeof kek)
+	life = (struct counter_life){ .host = arg };
+	if (!make_store(&life.store) ||
+	    sys_recv_wait(socket, life.kek, sizeof life.kek, NULL, 0, NULL) != (ssize_t)sizeof life.kek)
 		return 1;
-	int r = host->root->resume(&root, &sys_platform, &config, kek, &report);
-	wipe(kek, sizeof kek);
-	bool heard = true;
-	for (size_t n; r >= 0 && heard && (n = take_batch(socket, ids, questions)) > 0;) {
-		root.class->counters(&root, questions, n, &report);
-		heard = answer_all(socket, ids, questions, n, &report);
+	bool go_on = true;
+	for (size_t n; go_on && (n = take_batch(socket, ids, questions, &life.store.now)) > 0;) {
+		report.text[0] = '\0';
+		answer_batch(&life, questions, n, &report);
+		/* A TPM that could not be reached once is reached anew by the next worker. */
+		go_on = !tpm.dead;
+		root_report_transport(&report, tpm.dead);
+		go_on = answer_all(socket, ids, questions, n, &report) && go_on;
 	}
-	wipe(&root, sizeof root);
-	return r >= 0 ? 0 : 1;
+	if (life.open)
+		life.root.class->close(&life.root);
+	wipe(&life, sizeof life);
+	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The root workers. What is stored is touched by them alone. The first opens the root of trust, hands the keys to PID 1
- * and ends. Later ones answer about rollback counters: they get the KEK and none of the keys, and live from the first
- * question until nobody has asked for a while.
+ * The root workers. What is stored is touched by them alone. The first opens the root of trust, hands the keys to PID 1,
+ * with what else was stored, and ends. Later ones answer about rollback counters and what else stands in their table: they
+ * get the KEK and none of the keys, and live from the first question until nobody has asked for a while.
  */
 #ifndef TAO_ROOT_WORKER_H
 #define TAO_ROOT_WORKER_H
@@ -16,14 +16,17 @@ struct host;
 struct root_opened {
 	int32_t error; /* enum err */
 	struct root_identity identity;
-	struct root_report report;
-	struct tao_seed seed; /* secret: received into secret pages, then wiped */
-	uint8_t kek[32];      /* secret, too */
+	struct root_report report; /* without an error: for the log, the counters cannot be used */
+	int64_t time;		   /* the last that was stored, seconds since 1970; 0: none */
+	uint64_t policy_version;   /* the last that was accepted, of the policies of the manifest's key; 0: none */
+	struct tao_seed seed;	   /* secret: received into secret pages, then wiped */
+	uint8_t kek[32];	   /* secret, too */
 };
 
 /* To a later worker: first one message of 32 bytes, the KEK, then these. */
 struct root_question {
 	uint64_t id;
+	int64_t now; /* seconds since 1970: stored with what changes */
 	struct counter_question question;
 };
 
@@ -44,6 +47,9 @@ const struct platform *root_platform(const struct host *host, struct root_config
 				     struct root_report *report);
 /* Where an operation failed because the TPM could not be reached: the reason, with the remedy, instead. */
 void root_report_transport(struct root_report *report, int err);
+
+/* Does the kernel take what we leave in the TPM out of it, when it has to kill us? True where there is no TPM. */
+bool root_is_managed(const struct host *host);
 
 /* The event log as a file beside the key file, for others to read: what is new in it. Nothing depends on it. */
 void root_log_save(const struct host *host);

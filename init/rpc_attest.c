@@ -5,6 +5,7 @@
 #include "../policy/name.h"
 #include "../policy/statement.h"
 #include "boundary.h"
+#include "clock.h"
 #include "log.h"
 #include "rpc.h"
 #include "sys.h"
@@ -33,7 +34,7 @@ void rpc_attest(struct rpc_call *call)
 		rpc_fail(call, "invalid issuer in statement");
 		return;
 	}
-	int64_t time = call->request.has_time ? call->request.time : sys_realtime();
+	int64_t time = call->request.has_time ? call->request.time : clock_now(env);
 	int64_t expiration = call->request.has_expiration ? call->request.expiration : year_after(time);
 	int r = statement_write(issuer, time, expiration, call->data, &statement);
 	if (r < 0)

@@ -162,7 +162,11 @@ teardown()
 	[ -z "$(tpm2_getcap handles-loaded-session)" ]
 	[ -z "$(tpm2_getcap handles-saved-session)" ]
 	[ -z "$(tpm2_getcap handles-persistent)" ]
-	[ -z "$(tpm2_getcap handles-nv-index)" ]
+	# But the counter, which obeys nobody else.
+	[ "$(tpm2_getcap handles-nv-index)" = "- 0x1817461" ]
+	run ! tpm2_nvread -s 8 0x1817461
+	run ! tpm2_nvread -C o -s 8 0x1817461
+	run ! tpm2_nvincrement 0x1817461
 }
 
 # ---- the log ----

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The counters file. The first byte chooses: the rest is a file as it stands; or it is what a file of ours has inside,
- * sealed here; or it is a row of questions to a table.
+ * sealed here; or it is a row of questions to a table; or a key file of a TPM root, which names the counter.
  * Invariants: nothing is written past the table's room; what is refused leaves it empty; what is read is sealed again
  * to the same inside; counters do not fall, and are within their quotas. */
 /* link: crypto */
@@ -8,6 +8,7 @@
 
 #include "../../crypto/counters.h"
 #include "../../crypto/hkdf.h"
+#include "../../crypto/tpm_state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
@@ -87,6 +88,10 @@ static void ask(struct rd *r)
 		struct counter_question q = { .op = (enum counter_op)(rd_u8(r) & 3) }, get = { .op = COUNTER_GET };
 		uint8_t who = rd_u8(r);
 		q.program[0] = get.program[0] = who >> 6;
+		if (who >> 6 == 3) {
+			memcpy(q.program, counters_host, sizeof q.program);
+			memcpy(get.program, counters_host, sizeof get.program);
+		}
 		q.label[5] = get.label[5] = who & 63;
 		q.value = (int64_t)(q.op == COUNTER_INIT ? rd_be64(r) : 0);
 		struct counter_question before = get;
@@ -102,8 +107,29 @@ static void ask(struct rd *r)
 	}
 	uint32_t of[4] = { 0 };
 	for (uint32_t i = 0; i < table.n; i++)
-		must(++of[room[i].program[0]] <= COUNTERS_PER_PROGRAM);
+		must(++of[room[i].program[0] < 3 ? room[i].program[0] : 3] <= COUNTERS_PER_PROGRAM);
 	check_room(cap);
+}
+
+/* With the checksum and the sizes put right, what is read is written again to the same bytes. */
+static void read_state(struct span body)
+{
+	static struct tpm_state state;
+	struct wr w = wr_to(file, sizeof file), second = wr_to(again, sizeof again);
+	uint8_t sum[SHA256_SIZE];
+	wr_bytes(&w, "TAOTPM\0", 8);
+	wr_be16(&w, 2);
+	wr_be32(&w, (uint32_t)body.n);
+	wr_span_bytes(&w, body);
+	sha256_of(sha256_bearssl(), wr_span(&w), sum);
+	wr_bytes(&w, sum, sizeof sum);
+	must(w.err == ERR_NONE);
+	int r = tpm_state_read(&state, wr_span(&w));
+	must(r <= 0);
+	if (r < 0)
+		return;
+	tpm_state_write(&state, &second);
+	must(second.err == ERR_NONE && span_equal(wr_span(&w), wr_span(&second)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
@@ -112,7 +138,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	uint8_t what = rd_u8(&r);
 	if (r.err != ERR_NONE || r.n > sizeof file - COUNTERS_SEALED_SIZE(0))
 		return 0;
-	if (what % 3 == 0) {
+	if (what == 0xfe) {
+		read_state(span_of(r.p, r.n));
+	} else if (what % 3 == 0) {
 		memcpy(file, r.p, r.n);
 		read_file(r.n, CAP);
 	} else if (what % 3 == 1) {

@@ -6,8 +6,10 @@
 #include <stdarg.h>
 
 #include "../../crypto/sha256.h"
+#include "../../init/clock.h"
 #include "../../init/counter.h"
 #include "../../init/log.h"
+#include "../../init/policy_change.h"
 #include "../../init/root_worker.h"
 #include "../../init/sys.h"
 #include "test.h"
@@ -34,6 +36,7 @@ static struct {
 	unsigned lines;
 	char line[512];
 	bool core_closed;
+	int stored, stored_err; /* answers about the policy's version, and the last one */
 } world;
 
 /* ---- the world's side of the seams ---- */
@@ -165,6 +168,19 @@ void channel_counter_answered(struct env *e, uint16_t u, int err, int64_t value)
 	world.value[u] = value;
 	if (world.asks_again)
 		CHECK_INT(counter_ask(&env, u, COUNTER_GET, span_str("again"), 0), 0);
+}
+
+int64_t clock_now(const struct env *e)
+{
+	CHECK(e == &env);
+	return 1700000000 * NS_PER_S + world.now;
+}
+
+void policy_stored(struct env *e, int err)
+{
+	CHECK(e == &env);
+	world.stored++;
+	world.stored_err = err;
 }
 
 /* ---- what happens ---- */
@@ -373,12 +389,18 @@ TEST(what_is_wrong_is_said_once)
 	}
 	CHECK_INT(world.lines, 1);
 	CHECK_STR(world.line, "gone");
+	/* Something else is said at once. */
+	reply(ERR_NOT_FOUND, 0, "given up");
+	counter_reply(&env);
+	CHECK_INT(ask(1, COUNTER_GET, 0), 0);
+	CHECK_INT(world.lines, 2);
+	CHECK_STR(world.line, "given up");
 	reply(0, 1, "");
 	counter_reply(&env);
 	CHECK_INT(ask(1, COUNTER_GET, 0), 0);
 	reply(ERR_IO, 0, "broken");
 	counter_reply(&env);
-	CHECK_INT(world.lines, 2);
+	CHECK_INT(world.lines, 3);
 }
 
 TEST(a_disk_that_hangs_is_an_error_for_all)
@@ -453,6 +475,67 @@ TEST(an_ephemeral_root_has_no_worker)
 	CHECK(counter_is_busy(&env));
 }
 
+TEST(the_host_has_a_question_of_its_own)
+{
+	static const uint8_t zeros[32];
+	begin(false);
+	memset(env.manifest.host.guard_key.b, 0x77, 32);
+	CHECK_INT(counter_ask_policy(&env, 12), 0);
+	CHECK_INT(counter_ask_policy(&env, 13), ERR_BUSY);
+	CHECK_INT(ask(N - 1, COUNTER_GET, 0), 0);
+	start_worker();
+	const struct counter_question *q = &world.sent[0].question;
+	CHECK(q->op == COUNTER_INIT && q->value == 12 && memcmp(q->program, counters_host, 32) == 0);
+	CHECK(memcmp(q->label, env.manifest.host.guard_key.b, 32) == 0);
+	CHECK_INT(world.sent[0].now, 1700000000);
+	/* The end comes while it is under way: the time waits for it. */
+	CHECK(!counter_keep_time(&env));
+	reply(ERR_LOWER, 0, "");
+	counter_reply(&env);
+	CHECK(world.stored == 1 && world.stored_err == ERR_LOWER && world.heard[N - 1] == 0);
+	CHECK(!counter_keep_time(&env));
+	CHECK_INT(world.n_sent, 3);
+	q = &world.sent[2].question;
+	CHECK(q->op == COUNTER_INIT && q->value == 1700000000 && memcmp(q->program, counters_host, 32) == 0);
+	CHECK(memcmp(q->label, zeros, 32) == 0);
+	CHECK(!counter_keep_time(&env));
+	CHECK_INT(world.n_sent, 3);
+	reply(0, 5, "");
+	reply(0, 1700000000, "");
+	counter_reply(&env);
+	CHECK(counter_keep_time(&env) && world.heard[N - 1] == 1 && world.stored == 1);
+	/* A worker that dies with it does not hold the end up, nor does a disk that hangs. */
+	for (int hang = 0; hang < 2; hang++) {
+		begin(false);
+		CHECK(!counter_keep_time(&env));
+		start_worker();
+		world.now = world.counter_at;
+		if (hang)
+			counter_timer(&env);
+		else
+			end_worker();
+		CHECK(counter_keep_time(&env));
+	}
+	begin(false);
+	CHECK_INT(counter_ask_policy(&env, 12), 0);
+	start_worker();
+	end_worker();
+	CHECK(world.stored == 1 && world.stored_err == ERR_IO);
+	begin(true);
+	CHECK(counter_keep_time(&env));
+	CHECK_INT(counter_ask_policy(&env, 12), 0);
+	CHECK_INT(world.stored, 0);
+	counter_turn(&env);
+	CHECK(world.stored == 1 && world.stored_err == 0);
+	CHECK_INT(counter_ask_policy(&env, 11), 0);
+	counter_turn(&env);
+	CHECK(world.stored == 2 && world.stored_err == ERR_LOWER);
+	begin(false);
+	world.core_closed = true;
+	CHECK(counter_keep_time(&env));
+	CHECK_INT(counter_ask_policy(&env, 12), ERR_STATE);
+}
+
 TEST(before_the_root_is_open_there_are_none)
 {
 	begin(false);
@@ -472,6 +555,7 @@ int main(void)
 	RUN(a_disk_that_hangs_is_an_error_for_all);
 	RUN(who_hears_may_ask_again);
 	RUN(an_ephemeral_root_has_no_worker);
+	RUN(the_host_has_a_question_of_its_own);
 	RUN(before_the_root_is_open_there_are_none);
 	unmap();
 	return test_end();

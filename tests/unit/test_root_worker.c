@@ -2,6 +2,7 @@
 /* link: init policy crypto */
 /* The real root workers on a real disk: what they say on their socket, and kill -9 at any moment. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -213,6 +214,60 @@ TEST(kill_9_loses_nothing_that_was_answered)
 	CHECK_INT(end(), 0);
 }
 
+/* What else stands in the table comes with the keys: the time, which goes with each change, and the policy's version. */
+TEST(the_next_boot_knows_the_time_and_the_version)
+{
+	static struct root_opened again;
+	struct root_question q;
+	memset(host.guard_key.b, 0x66, sizeof host.guard_key.b);
+	host.guard_keyed = true;
+	for (int i = 0; i < 2; i++) {
+		serve();
+		memset(&q, 0, sizeof q);
+		q.now = i == 0 ? 4000000000 : 1; /* set back */
+		q.question.op = COUNTER_INIT;
+		q.question.value = 12;
+		memcpy(q.question.program, counters_host, sizeof counters_host);
+		memset(q.question.label, 0x66 + i, sizeof q.question.label);
+		CHECK(send(fd, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q && take_answer());
+		CHECK(answer.error == 0 && answer.value == 12);
+		CHECK_INT(end(), 0);
+		begin(root_worker);
+		CHECK_INT(recv(fd, &again, sizeof again, 0), sizeof again);
+		CHECK(again.error == 0 && !again.identity.created);
+		CHECK_STR(again.report.text, "");
+		CHECK_INT(again.time, 4000000000);
+		CHECK_INT(again.policy_version, 12);
+		CHECK_INT(end(), 0);
+	}
+	/* Of another key there is none; with a table that cannot be used nothing is known, and the keys come all the same. */
+	host.guard_key.b[0] ^= 1;
+	for (int i = 0; i < 2; i++) {
+		begin(root_worker);
+		CHECK_INT(recv(fd, &again, sizeof again, 0), sizeof again);
+		CHECK_INT(again.error, 0);
+		CHECK_INT(again.policy_version, 0);
+		CHECK_INT(again.time, i == 0 ? 4000000000 : 0);
+		CHECK(i == 0 || strstr(again.report.text, "cut short") != NULL);
+		CHECK_INT(end(), 0);
+		char counters[sizeof key_file + 16];
+		snprintf(counters, sizeof counters, "%s.counters", key_file);
+		if (i == 0)
+			CHECK_INT(truncate(counters, 20), 0);
+		else
+			snprintf(counters, sizeof counters, "%s.counters.reset", key_file);
+		if (i == 1) {
+			int order = open(counters, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+			CHECK(order >= 0);
+			close(order);
+		}
+	}
+	begin(root_worker);
+	CHECK_INT(recv(fd, &again, sizeof again, 0), sizeof again);
+	CHECK(again.error == 0 && strstr(again.report.text, "as was asked") != NULL);
+	CHECK_INT(end(), 0);
+}
+
 /* The key file is nobody's business but the first worker's. */
 TEST(a_key_file_that_is_gone_is_not_made_again)
 {
@@ -237,6 +292,7 @@ int main(void)
 	RUN(what_is_no_question_ends_it);
 	RUN(another_key_opens_nothing);
 	RUN(kill_9_loses_nothing_that_was_answered);
+	RUN(the_next_boot_knows_the_time_and_the_version);
 	RUN(a_key_file_that_is_gone_is_not_made_again);
 	snprintf(command, sizeof command, "rm -rf %s", dir);
 	if (system(command) != 0)
