@@ -57,13 +57,13 @@ HARDEN := -fPIE -fstack-protector-strong -fno-asynchronous-unwind-tables -ffunct
 # The program is optimised as a whole when it is linked, with the libraries but musl: 28 KiB less. Objects are whole
 # ones besides, for tests and libtaoverify.a.
 LTO = -flto -ffat-lto-objects -frandom-seed=$<
-LINK_LTO := -flto -flto-partition=one -Os $(HARDEN) -fstack-usage
+LINK_LTO := -flto -flto-partition=one -Oz $(HARDEN) -fstack-usage
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-CFLAGS_musl = $(COMMON) -Os $(HARDEN) $(LTO) -isystem $(DEPS)/musl/include -isystem $(DEPS)/kernel-headers
+CFLAGS_musl = $(COMMON) -Oz $(HARDEN) $(LTO) -isystem $(DEPS)/musl/include -isystem $(DEPS)/kernel-headers
 CFLAGS_asan = $(COMMON) $(SANITIZE) -isystem $(DEPS)/asan/include
 # Warnings are gcc's business: each file is compiled by it, too.
-CFLAGS_fuzz = $(COMMON) -w $(SANITIZE) -fsanitize=fuzzer-no-link -isystem $(DEPS)/asan/include
+CFLAGS_fuzz = $(COMMON) -w $(SANITIZE) -O2 -fsanitize=fuzzer-no-link -isystem $(DEPS)/asan/include
 CFLAGS_cov = $(COMMON) -O0 --coverage -isystem $(DEPS)/asan/include
 
 # nanopb's output is not ours to warn about; tests include helpers of which not every one is used.
