@@ -40,7 +40,7 @@ struct root_config {
 	void (*changed)(const struct root_config *config, unsigned pcr, struct span manifest,
 			struct root_report *report);
 	const struct host *host; /* changed's own */
-	void *room; /* class->room zeroed bytes, which stay where they are */
+	void *room;		 /* class->room zeroed bytes, which stay where they are */
 };
 
 /* The event log where PID 1 and the root workers have it, so that it outlives any of these. Bytes are written before

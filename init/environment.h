@@ -150,13 +150,13 @@ struct env {
 	uint8_t host_name[HOST_PRIN_MAX]; /* binary Prin of the host */
 	size_t host_name_n;
 	struct guard guard;
-	struct span policy_memory;			    /* of the policy in force; p NULL: none */
-	uint64_t policy_version;			    /* the last that was accepted, ever */
-	struct policy_next *policy_next;		    /* one that waits to be stored and measured; NULL: none */
-	uint64_t policy_changes;			    /* how often another one came into force */
+	struct span policy_memory;	 /* of the policy in force; p NULL: none */
+	uint64_t policy_version;	 /* the last that was accepted, ever */
+	struct policy_next *policy_next; /* one that waits to be stored and measured; NULL: none */
+	uint64_t policy_changes;	 /* how often another one came into force */
 	uint32_t policy_asked, policy_reading, policy_done; /* numbers of reloads */
-	uint32_t policy_check;	  /* of the two rounds over all units that a new policy makes: the next */
-	char policy_problem[384]; /* why the last one was refused */
+	uint32_t policy_check;		  /* of the two rounds over all units that a new policy makes: the next */
+	char policy_problem[384];	  /* why the last one was refused */
 	int64_t clock_least, clock_since; /* clock.h; seconds, and when it was that, by sys_now() */
 	struct audit *audit;
 	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */

@@ -196,9 +196,9 @@ struct host {
 	const char *guard_file;	 /* acl, datalog: the signed policy */
 	struct digest guard_key; /* … and the SHA-256 of its key's SPKI */
 	bool guard_keyed, guard_strict;
-	uint16_t max_programs; /* the last so many services are places for programs started at run time */
-	const char *audit;     /* "kmsg", the path of a file, or NULL */
-	const char *log;       /* as a service's (output.h); NULL: as the place has it */
+	uint16_t max_programs;	     /* the last so many services are places for programs started at run time */
+	const char *audit;	     /* "kmsg", the path of a file, or NULL */
+	const char *log;	     /* as a service's (output.h); NULL: as the place has it */
 	uint32_t log_rate, log_ring; /* lines a second of one service, 0: any; bytes */
 	uint64_t log_size;	     /* bytes of a file that is full */
 	const struct admin_listener *admin; /* default: one unix socket at /run/tao/admin_socket */

@@ -47,21 +47,21 @@ struct unit {
 	uint64_t launch;	/* number of the launch in progress: late answers to others are dropped */
 	uint64_t allowed_under; /* … under this policy */
 	uint32_t extension_n;
-	uint32_t allowed;	    /* bit by enum verb: questions without arguments that are allowed … */
-	pid_t pid;		    /* main process, 0: none */
-	pid_t last_pid;		    /* of the one that has ended */
-	pid_t killer;		    /* helper that kills what is left, 0: none */
-	pid_t keeper;		    /* its subreaper, where it has one, 0: none */
-	int keeper_fd;		    /* … to talk to it, -1: none */
-	int exec_error;		    /* end of the pipe that tells of exec, -1: none */
-	int notify;		    /* its $NOTIFY_SOCKET, -1: none */
-	int ready;		    /* end of the pipe of $TAO_READY_FD, -1: none */
-	int cgroup_events;	    /* open while we wait for the cgroup to be empty, -1: none */
-	int status;		    /* wait(2) status of the last end */
-	uint32_t restarts;	    /* since boot */
-	uint32_t streak;	    /* ends in a row without ten good seconds between */
-	uint32_t tries;		    /* starts in a row that failed for want of something */
-	uint32_t in_window;	    /* restarts since window_start */
+	uint32_t allowed;   /* bit by enum verb: questions without arguments that are allowed … */
+	pid_t pid;	    /* main process, 0: none */
+	pid_t last_pid;	    /* of the one that has ended */
+	pid_t killer;	    /* helper that kills what is left, 0: none */
+	pid_t keeper;	    /* its subreaper, where it has one, 0: none */
+	int keeper_fd;	    /* … to talk to it, -1: none */
+	int exec_error;	    /* end of the pipe that tells of exec, -1: none */
+	int notify;	    /* its $NOTIFY_SOCKET, -1: none */
+	int ready;	    /* end of the pipe of $TAO_READY_FD, -1: none */
+	int cgroup_events;  /* open while we wait for the cgroup to be empty, -1: none */
+	int status;	    /* wait(2) status of the last end */
+	uint32_t restarts;  /* since boot */
+	uint32_t streak;    /* ends in a row without ten good seconds between */
+	uint32_t tries;	    /* starts in a row that failed for want of something */
+	uint32_t in_window; /* restarts since window_start */
 	/* 1 + ms since the host began; 0: not yet. */
 	uint32_t moments[UNIT_MOMENTS];
 	uint8_t state;		    /* enum unit_state */
