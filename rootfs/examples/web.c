@@ -6,7 +6,7 @@
  *
  *	"web": { "exec": ["/bin/web", "/srv/www"], "sockets": [{"tcp": "0.0.0.0:80"}], "restart": "always" }
  *
- *	musl-gcc -static -Os -o web rootfs/examples/web.c
+ *	cc -static -Os -o web rootfs/examples/web.c
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
