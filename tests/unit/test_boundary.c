@@ -339,7 +339,7 @@ TEST(what_is_built_in_for_admin_clients)
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
 		begin(classes[i], i == 3 ? "Authorized(" HOST ".P(), \"Execute\")\n" : NULL);
 		for (unsigned v = VERB_Start; v < VERBS; v++) {
-			bool shows = v == VERB_Status, starts = v == VERB_StartProgram;
+			bool shows = v == VERB_Status || v == VERB_Logs, starts = v == VERB_StartProgram;
 			/* What is not in the manifest nobody starts without a rule. */
 			CHECK_INT(admin(&root, (enum verb)v, "s"), starts ? DENY : ALLOW);
 			CHECK_INT(admin(&member, (enum verb)v, "s"), shows ? ALLOW : DENY);

@@ -273,7 +273,8 @@ static void check_policy(uint16_t u, bool after)
 	if (after)
 		fall();
 	policy_allows();
-	for (uint16_t v = 0; v < N; v++)
+	/* One that failed meanwhile may have ended the host. */
+	for (uint16_t v = 0; v < N && !env.stopping; v++)
 		CHECK(!wanted[v] || env.units[v].wanted || env.units[v].state == UNIT_DONE);
 	unit_settle_all(&env);
 	check_world();
