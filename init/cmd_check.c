@@ -124,7 +124,8 @@ static bool find_name(struct env *env)
 	good = env->guard.class->identity(&env->guard, &guard) >= 0 &&
 	       name_extend(wr_span(&prin), wr_span(&guard), &base) >= 0;
 	env->base_name_n = base.n;
-	return good;
+	env->base_head_n = name_head_size(wr_span(&base));
+	return good && env->base_head_n > 0;
 }
 
 static void ask_execute(const char *file, struct env *env, const struct measured_program *programs)
