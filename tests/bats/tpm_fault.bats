@@ -89,7 +89,9 @@ good_end() # WHAT
 	[ "$n" -gt 20 ]
 	for fault in kill drop; do
 		for k in $(seq 1 "${TAO_SOAK:+1}${TAO_SOAK:-3}" "$n"); do
-			rm -rf "$dir/tpm"
+			# Another TPM each time: a first boot that ends before its key file is written leaves an index behind.
+			stop_tpm
+			rm -rf "$dir/tpm" "$dir/state"
 			first=
 			faulty "$fault" "$k"
 			good_end "$fault at $k of the first boot"
@@ -200,6 +202,8 @@ good_end() # WHAT
 		if [ $((i % 50)) = 0 ]; then
 			for what in transient loaded-session saved-session persistent nv-index; do
 				left=$(tpm2_getcap "handles-$what")
+				# The one that counts.
+				[ "$what" != nv-index ] || left=${left#- 0x1817461}
 				[ -z "$left" ] || { echo "start $i: $what: $left"; false; }
 			done
 		fi
