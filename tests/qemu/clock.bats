@@ -28,7 +28,7 @@ boot() # TIME
 {
 	start_vm "${disk[@]}" -rtc "base=$1"
 	ended "powering off"
-	sed -n 's/^\([0-9a-f]\{200,\}\)\r*$/\1/p' "$work/console" >"$work/attestation"
+	sed -n 's/^a: \([0-9a-f]\{200,\}\)\r*$/\1/p' "$work/console" >"$work/attestation"
 }
 
 @test "set back ten years at a reboot, a policy is still valid, and statements are of the right time" {

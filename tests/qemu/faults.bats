@@ -42,5 +42,5 @@ script() # NAME COMMAND [KEYS]
 	grep -q "UTC 2056" "$work/console"
 	grep -q "went on" "$work/console"
 	# How long a service is in its state is never less than nothing.
-	run ! grep -qE "^(flap|alive|stubborn) .* -[0-9]" "$work/console"
+	run ! grep -qE "^look: (flap|alive|stubborn) .* -[0-9]" "$work/console"
 }

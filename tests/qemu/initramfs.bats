@@ -60,9 +60,9 @@ virtio_blk='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virti
 		'cat /proc/modules /proc/mounts; echo loop=$(cat /sys/module/loop/parameters/max_loop)')" $(files_of $virtio_blk loop)
 	start_vm -drive "if=none,id=d,file=$work/disk,format=raw" -device virtio-blk-pci,drive=d
 	ended "powering off"
-	grep -q '^virtio_blk ' "$work/console"
-	grep -q '^/dev/vda /data ext4' "$work/console"
-	grep -q '^loop=3' "$work/console"
+	grep -q '^look: virtio_blk ' "$work/console"
+	grep -q '^look: /dev/vda /data ext4' "$work/console"
+	grep -q '^look: loop=3' "$work/console"
 }
 
 @test "a module whose other one is missing is named with the cause, and PID 1 stays" {
@@ -106,24 +106,24 @@ rooted='"mounts": [ { "source": "/dev/nvme0n1", "target": "/sysroot", "type": "e
 	make_root "on the disk"
 	start_vm "${disk[@]}"
 	ended "powering off"
-	grep -q "^on the disk" "$work/console"
+	grep -q "^look: on the disk" "$work/console"
 	run ! grep -q "in the initramfs" "$work/console"
 	run ! grep -q "stays mounted" "$work/console"
-	grep -q '^/dev/nvme0n1 / ext4' "$work/console"
+	grep -q '^look: /dev/nvme0n1 / ext4' "$work/console"
 	for mount in '/proc proc' '/sys sysfs' '/dev devtmpfs' '/dev/pts devpts' '/run tmpfs' '/sys/fs/cgroup cgroup2'; do
 		grep -qF " $mount " "$work/console"
 	done
-	grep -q '^pid1=on the disk' "$work/console"
+	grep -q '^look: pid1=on the disk' "$work/console"
 	grep -qF "SERVICE" "$work/console"
 	run -0 dumpe2fs -h "$work/disk"
 	[[ $output == *"Filesystem state:"*clean* ]]
 	[[ $output != *needs_recovery* ]]
-	name=$(grep '^key(' "$work/console")
+	name=$(grep '^look: key(' "$work/console")
 	[ -n "$name" ]
 	# The key file stands in the new root: the next boot is the same host.
 	start_vm "${disk[@]}"
 	ended "powering off"
-	[ "$(grep '^key(' "$work/console")" = "$name" ]
+	[ "$(grep '^look: key(' "$work/console")" = "$name" ]
 }
 
 @test "switch_root: the memory of the initramfs is given back" {

@@ -32,7 +32,7 @@ teardown()
 	for i in $(seq 0 "$cuts"); do
 		start_vm "${disk[@]}"
 		console_says "found "
-		found=$(sed -n 's/^found \([0-9]*\).*/\1/p' "$work/console")
+		found=$(sed -n 's/^count: found \([0-9]*\).*/\1/p' "$work/console")
 		echo "cut $i: acknowledged $last, found $found"
 		[ "$found" -ge "$last" ]
 		here=$(sed -n 's/.*this host is \(key([^ \r]*\).*/\1/p' "$work/console")
@@ -44,7 +44,7 @@ teardown()
 		cut_power
 		run ! grep -q refused "$work/console"
 		# A line that was cut short says nothing.
-		acknowledged=$(sed -n 's/^acknowledged \([0-9]*\).$/\1/p' "$work/console" | tail -n 1)
+		acknowledged=$(sed -n 's/^count: acknowledged \([0-9]*\).$/\1/p' "$work/console" | tail -n 1)
 		last=${acknowledged:-$last}
 	done
 	[ "$last" -gt "$cuts" ]

@@ -70,7 +70,7 @@ opens() # VERSION AFTER [MORE]
 @test "a successor opens what its predecessor sealed, when a signed policy says so" {
 	policy 1
 	boot '"s": { "exec": ["/bin/v1", "seal", "rule:settings", "colour blue"], "type": "oneshot", "essential": true }'
-	tr -d '\r' <"$work/console" | sed -n 's/^one seal \([0-9a-f]*\)$/\1/p' >"$work/blob"
+	tr -d '\r' <"$work/console" | sed -n 's/^s: one seal \([0-9a-f]*\)$/\1/p' >"$work/blob"
 	[ -s "$work/blob" ]
 
 	policy 2 v1 v2
