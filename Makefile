@@ -57,7 +57,7 @@ HARDEN := -fPIE -fstack-protector-strong -fno-asynchronous-unwind-tables -ffunct
 # The program is optimised as a whole when it is linked, with the libraries but musl: 28 KiB less. Objects are whole
 # ones besides, for tests and libtaoverify.a.
 LTO = -flto -ffat-lto-objects -frandom-seed=$<
-LINK_LTO := -flto -flto-partition=one -Oz $(HARDEN) -fstack-usage
+LINK_LTO := -flto -flto-partition=one -Oz $(HARDEN) -fstack-usage -ffile-prefix-map=$(CURDIR)=.
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 CFLAGS_musl = $(COMMON) -Oz $(HARDEN) $(LTO) -isystem $(DEPS)/musl/include -isystem $(DEPS)/kernel-headers

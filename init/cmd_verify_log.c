@@ -297,11 +297,10 @@ struct event {
 static void json_event(cJSON *events, const struct event *was, const struct event *is)
 {
 	cJSON *o = cJSON_CreateObject();
-	const struct event *either = was != NULL ? was : is;
-	cJSON_AddStringToObject(o, "event", eventlog_tag_name(either->tag));
+	cJSON_AddStringToObject(o, "event", eventlog_tag_name(was != NULL ? was->tag : is->tag));
 	if (was != NULL)
 		cJSON_AddStringToObject(o, "predicted", text_of(was->tag, was->data));
-	if (is != NULL && is->tag != either->tag)
+	if (is != NULL && was != NULL && is->tag != was->tag)
 		cJSON_AddStringToObject(o, "log_event", eventlog_tag_name(is->tag));
 	if (is != NULL)
 		cJSON_AddStringToObject(o, "log", text_of(is->tag, is->data));

@@ -172,9 +172,7 @@ static int decode_body(struct span body, struct ctl_answer *answer)
 	snprintf(answer->version, sizeof answer->version, "%s", response.host.version);
 	if (principal.n > 0)
 		answer->host_principal = name_text(principal);
-	if (text.p != NULL)
-		answer->text = malloc(text.n + 1);
-	if (answer->text != NULL) {
+	if (text.p != NULL && (answer->text = malloc(text.n + 1)) != NULL) {
 		memcpy(answer->text, text.p, text.n);
 		answer->text[text.n] = '\0';
 		answer->text_n = text.n;

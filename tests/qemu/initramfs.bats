@@ -94,7 +94,7 @@ make_root()
 	rm -f "$work/disk"
 	truncate -s 32M "$work/disk"
 	mke2fs -q -t ext4 -d "$work/image/bundle/rootfs" "$work/disk"
-	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device nvme,drive=d,serial=s)
+	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device "nvme,drive=d,serial=s")
 }
 
 rooted='"mounts": [ { "source": "/dev/nvme0n1", "target": "/sysroot", "type": "ext4" } ], "switch_root": { "root": "/sysroot" }'
