@@ -294,16 +294,22 @@ struct event {
 	struct span data;
 };
 
+/* What one of the two says; its kind only if the other has not said the same. */
+static void json_side(cJSON *o, const char *text, const struct event *e, const struct event *other)
+{
+	if (e == NULL)
+		return;
+	if (other == NULL || other->tag != e->tag)
+		cJSON_AddStringToObject(o, cJSON_HasObjectItem(o, "event") ? "log_event" : "event",
+					eventlog_tag_name(e->tag));
+	cJSON_AddStringToObject(o, text, text_of(e->tag, e->data));
+}
+
 static void json_event(cJSON *events, const struct event *was, const struct event *is)
 {
 	cJSON *o = cJSON_CreateObject();
-	cJSON_AddStringToObject(o, "event", eventlog_tag_name(was != NULL ? was->tag : is->tag));
-	if (was != NULL)
-		cJSON_AddStringToObject(o, "predicted", text_of(was->tag, was->data));
-	if (is != NULL && was != NULL && is->tag != was->tag)
-		cJSON_AddStringToObject(o, "log_event", eventlog_tag_name(is->tag));
-	if (is != NULL)
-		cJSON_AddStringToObject(o, "log", text_of(is->tag, is->data));
+	json_side(o, "predicted", was, NULL);
+	json_side(o, "log", is, was);
 	cJSON_AddItemToArray(events, o);
 }
 
