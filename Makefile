@@ -56,7 +56,7 @@ COMMON = -std=c11 -D_GNU_SOURCE -g $(WARN) $(EXTRA) -I$(O) -ffile-prefix-map=$(C
 HARDEN := -fPIE -fstack-protector-strong -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 # The program is optimised as a whole when it is linked, with the libraries but musl: 28 KiB less. Objects are whole
 # ones besides, for tests and libtaoverify.a.
-LTO = -flto -ffat-lto-objects -frandom-seed=$<
+LTO = -flto -ffat-lto-objects -frandom-seed=$< -Wa,--debug-prefix-map=$(CURDIR)=.
 LINK_LTO := -flto -flto-partition=one -Oz $(HARDEN) -fstack-usage -ffile-prefix-map=$(CURDIR)=.
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
