@@ -5,7 +5,7 @@
 # earlier disk is refused. A boot is a new swtpm on the old state.
 
 load helpers
-load swtpm
+load tpm_helpers
 
 setup_file()
 {
@@ -16,12 +16,7 @@ setup_file()
 
 setup()
 {
-	helpers_setup
-	# Short: a socket's path has 107 bytes.
-	dir=$(mktemp -d "${TMPDIR:-/tmp}/tpms.XXXXXX")
-	chmod 755 "$dir"
-	export TPM2TOOLS_TCTI=swtpm:path=$dir/s
-	swtpm_pid=
+	tpm_setup
 	cp "$(command -v busybox)" "$work/sh"
 	chmod 755 "$work/sh"
 	on_tpm="\"type\": \"tpm\", \"device\": \"swtpm:$dir/s\", \"dir\": \"$dir/tpm\""
@@ -32,9 +27,7 @@ setup()
 
 teardown()
 {
-	stop_tpm
-	helpers_teardown
-	rm -rf "$dir"
+	tpm_teardown
 }
 
 # A host on this root, whose one program does what $work/script says. The guard may be given.
