@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "counters_file.h"
 
-#define GIVE_UP COUNTERS_GIVE_UP
-
 /* A path beside the key file. */
 struct path {
 	char p[sizeof((struct root *)0)->file + sizeof COUNTERS_SUFFIX + sizeof COUNTERS_RESET_SUFFIX];
@@ -20,31 +18,33 @@ static struct path beside(const struct root *root, const char *suffix)
 
 static int say_unusable(struct root_report *report, const struct path *path, int err)
 {
-	const char *text = "counters file %: unusable; " GIVE_UP;
+	const char *text = "counters file %: unusable; " COUNTERS_GIVE_UP;
 	if (err == ERR_NOT_FOUND)
-		text = "counters file %: gone, though its key file is here; bring it back, or, " GIVE_UP;
+		text = "counters file %: gone, though its key file is here; bring it back, or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_BAD_MODE)
 		text = "counters file %: not a regular file of ours that nobody else may read or write; chown it "
-		       "to us and chmod 600, or, " GIVE_UP;
+		       "to us and chmod 600, or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_IO)
-		text = "counters file %: it could not be read; check the disk, or, " GIVE_UP;
+		text = "counters file %: it could not be read; check the disk, or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_TRUNCATED)
-		text = "counters file %: cut short; " GIVE_UP;
+		text = "counters file %: cut short; " COUNTERS_GIVE_UP;
 	else if (err == ERR_CHECKSUM)
-		text = "counters file %: torn or changed, it does not authenticate; " GIVE_UP;
+		text = "counters file %: torn or changed, it does not authenticate; " COUNTERS_GIVE_UP;
 	else if (err == ERR_BAD_SEAL)
-		text = "counters file %: another key file's; bring back the one that belongs here, or, " GIVE_UP;
+		text = "counters file %: another key file's; bring back the one that belongs here, "
+		       "or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_MALFORMED)
-		text = "counters file %: not a counters file of taoinit; " GIVE_UP;
+		text = "counters file %: not a counters file of taoinit; " COUNTERS_GIVE_UP;
 	else if (err == ERR_TRAILING || err == ERR_TOO_LARGE)
-		text = "counters file %: longer than it should be; " GIVE_UP;
+		text = "counters file %: longer than it should be; " COUNTERS_GIVE_UP;
 	else if (err == ERR_BAD_VERSION)
-		text = "counters file %: another version's; run that version, or, " GIVE_UP;
+		text = "counters file %: another version's; run that version, or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_OLDER)
 		text = "counters file %: older than the TPM's counter says: the disk was put back to an earlier "
-		       "state; bring the newest back, or, " GIVE_UP;
+		       "state; bring the newest back, or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_LOST)
-		text = "counters file %: not the one that the TPM has counted; bring that back, or, " GIVE_UP;
+		text = "counters file %: not the one that the TPM has counted; bring that back, "
+		       "or, " COUNTERS_GIVE_UP;
 	root_say(report, text, path->p);
 	return err;
 }

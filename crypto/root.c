@@ -39,6 +39,14 @@ void root_say(struct root_report *report, const char *text, const char *path)
 	report->text[n] = '\0';
 }
 
+void root_add(struct root_report *report, const char *text)
+{
+	size_t n = strnlen(report->text, sizeof report->text - 1);
+	size_t more = strnlen(text, sizeof report->text - 1 - n);
+	memcpy(report->text + n, text, more);
+	report->text[n + more] = '\0';
+}
+
 /* The directory of a path that has a slash. */
 static void parent_of(const char *path, char parent[static PATH_ROOM])
 {

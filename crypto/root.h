@@ -114,6 +114,8 @@ struct root {
 
 /* A report: text, with the path for each '%' (of a long one, the end). Whatever does not fit is cut. */
 void root_say(struct root_report *report, const char *text, const char *path);
+/* More text after it, as it is. */
+void root_add(struct root_report *report, const char *text);
 /* Syncs the directory that a file stands in; above: tries those above, too, which may be new as well. */
 int root_sync_name(const struct platform *platform, const char *path, bool above);
 

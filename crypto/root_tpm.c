@@ -11,8 +11,6 @@
 #include "tpm_root.h"
 
 #define SUFFIX ".new"
-/* The policy's failure, in any session: TPM2_RC_POLICY_FAIL; and a blob that is not this TPM's: TPM2_RC_INTEGRITY. */
-#define BARE(rc) ((rc)&0xbf)
 
 static struct tpm_root *of(const struct root *root)
 {
@@ -127,10 +125,11 @@ static int unseal(struct root *root, const struct root_config *config, struct ke
 	uint8_t kek[TPM_KEK_SIZE];
 	int r = tpm_kek_unseal(&t->tpm, &t->state.kek, t->state.pcrs.pcrs, kek);
 	if (r < 0) {
-		if (t->tpm.link.err == ERR_NONE && BARE(t->tpm.rc) == BARE(TPM2_RC_POLICY_FAIL) &&
+		/* The policy's failure, in any session; and a blob that is not this TPM's. */
+		if (t->tpm.link.err == ERR_NONE && TPM_RC_BARE(t->tpm.rc) == TPM_RC_BARE(TPM2_RC_POLICY_FAIL) &&
 		    t->tpm.rc < 0x1000)
 			return tpm_report_changed(t, config, report);
-		if (t->tpm.link.err == ERR_NONE && BARE(t->tpm.rc) == BARE(TPM2_RC_INTEGRITY) &&
+		if (t->tpm.link.err == ERR_NONE && TPM_RC_BARE(t->tpm.rc) == TPM_RC_BARE(TPM2_RC_INTEGRITY) &&
 		    t->tpm.rc < 0x1000)
 			return tpm_report_file(report, root->file, ERR_CHECKSUM);
 		return tpm_report_tpm(t, report);

@@ -74,12 +74,12 @@ int tpm_boot_measure(struct tpm_root *t, const struct root_config *config, struc
 	early_records(config, early);
 	if (done < 0 || done > N_BEFORE_READY) {
 		report->text[0] = '\0';
-		tpm_report_add(report,
-			       done < 0 ? "the PCR that is measured into (the last of host.root.pcrs) has been "
-					  "extended already, in this boot; if by the firmware or the initramfs, "
-					  "choose another or give pcr_base; else restart the machine"
-					: "the keys have been taken out of the TPM in this boot already, and are "
-					  "not given twice; restart the machine");
+		root_add(report, done < 0
+					 ? "the PCR that is measured into (the last of host.root.pcrs) has been "
+					   "extended already, in this boot; if by the firmware or the initramfs, "
+					   "choose another or give pcr_base; else restart the machine"
+					 : "the keys have been taken out of the TPM in this boot already, and are "
+					   "not given twice; restart the machine");
 		return ERR_STATE;
 	}
 	t->memory = config->log;
@@ -127,7 +127,7 @@ int tpm_boot_resume(struct tpm_root *t, const struct root_config *config, struct
 			       ? ERR_NONE
 			       : tpm_report_tpm(t, report);
 	report->text[0] = '\0';
-	tpm_report_add(report, "the PCR that is measured into has been extended by somebody else: the event log "
-			       "of this boot proves nothing any more; restart the machine");
+	root_add(report, "the PCR that is measured into has been extended by somebody else: the event log "
+			 "of this boot proves nothing any more; restart the machine");
 	return ERR_CHECKSUM;
 }

@@ -78,8 +78,7 @@ int tpm_nv_read(struct tpm *tpm, ESYS_TR nv, uint64_t *n)
 
 bool tpm_nv_is_foreign(const struct tpm *tpm)
 {
-	/* Format-one codes without the number of the session. */
-	TPM2_RC bare = tpm->rc & 0xbf;
+	TPM2_RC bare = TPM_RC_BARE(tpm->rc);
 	bool format_one = tpm->rc < 0x1000 && (tpm->rc & TPM2_RC_FMT1) != 0;
 	return tpm->link.err == ERR_NONE &&
 	       (tpm->rc == TPM2_RC_NV_AUTHORIZATION || tpm->rc == TPM2_RC_NV_UNINITIALIZED ||

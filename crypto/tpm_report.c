@@ -4,14 +4,6 @@
 
 #define NEW_IDENTITY "move the key file away to get a new identity (what was sealed is then lost)"
 
-void tpm_report_add(struct root_report *report, const char *text)
-{
-	size_t n = strnlen(report->text, sizeof report->text - 1);
-	size_t more = strnlen(text, sizeof report->text - 1 - n);
-	memcpy(report->text + n, text, more);
-	report->text[n + more] = '\0';
-}
-
 int tpm_report_tpm(const struct tpm_root *t, struct root_report *report)
 {
 	struct wr text = wr_to(report->text, sizeof report->text - 1);
@@ -60,24 +52,22 @@ int tpm_report_other(struct tpm_root *t, struct root_report *report)
 	const uint8_t *recorded = t->found.endorsement_name;
 	report->text[0] = '\0';
 	if (is_zero(recorded, TPM_NAME_SIZE) || tpm_endorsement_name(&t->tpm, name) < 0)
-		tpm_report_add(report, "the TPM has another storage root key than the one on record: it was "
-				       "cleared, or it is another TPM, or somebody stands between; ");
+		root_add(report, "the TPM has another storage root key than the one on record: it was "
+				 "cleared, or it is another TPM, or somebody stands between; ");
 	else if (memcmp(name, recorded, TPM_NAME_SIZE) == 0)
-		tpm_report_add(report,
-			       "the TPM has been cleared since the keys were sealed, so that they cannot be "
-			       "opened any more; ");
+		root_add(report, "the TPM has been cleared since the keys were sealed, so that they cannot be "
+				 "opened any more; ");
 	else
-		tpm_report_add(report,
-			       "this is another TPM than the one that the keys were sealed by; put the disk "
-			       "back into its machine, or ");
-	tpm_report_add(report, NEW_IDENTITY);
+		root_add(report, "this is another TPM than the one that the keys were sealed by; put the disk "
+				 "back into its machine, or ");
+	root_add(report, NEW_IDENTITY);
 	return ERR_DENIED;
 }
 
 static void add_number(struct root_report *report, unsigned n)
 {
 	char text[3] = { (char)('0' + n / 10), (char)('0' + n % 10), '\0' };
-	tpm_report_add(report, n < 10 ? text + 1 : text);
+	root_add(report, n < 10 ? text + 1 : text);
 }
 
 /* The first record that is not the same in both logs: its tag, and its data in the first; 0 if all are. */
@@ -105,18 +95,18 @@ static void add_what(const struct tpm_root *t, const struct root_config *config,
 	if (pcr == t->pcr)
 		tag = record_that_differs(span_of(t->found.log, t->found.log_n), wr_span(&t->log.out), pcr, &then);
 	if (pcr != t->pcr)
-		tpm_report_add(report, pcr < 8 ? " (firmware, its settings or the boot loader"
-					       : " (boot loader, kernel, command line or initrd");
+		root_add(report, pcr < 8 ? " (firmware, its settings or the boot loader"
+					 : " (boot loader, kernel, command line or initrd");
 	else if (tag == EVENTLOG_MANIFEST)
-		tpm_report_add(report, " (the manifest has changed");
+		root_add(report, " (the manifest has changed");
 	else if (tag == EVENTLOG_GUARD)
-		tpm_report_add(report, " (the guard has changed");
+		root_add(report, " (the guard has changed");
 	else
-		tpm_report_add(report, tag == 0 ? " (pcr_base, or something that measured before us"
-						: " (another version of taoinit");
+		root_add(report, tag == 0 ? " (pcr_base, or something that measured before us"
+					  : " (another version of taoinit");
 	if (config->changed != NULL && (pcr != t->pcr || tag == EVENTLOG_MANIFEST))
 		config->changed(config, pcr, then, report);
-	tpm_report_add(report, ")");
+	root_add(report, ")");
 }
 
 int tpm_report_changed(struct tpm_root *t, const struct root_config *config, struct root_report *report)
@@ -124,19 +114,19 @@ int tpm_report_changed(struct tpm_root *t, const struct root_config *config, str
 	bool any = false;
 	memcpy(t->pcrs.value[t->pcr], t->sealed_to, SHA256_SIZE);
 	report->text[0] = '\0';
-	tpm_report_add(report, "the machine is not as it was when the keys were sealed: ");
+	root_add(report, "the machine is not as it was when the keys were sealed: ");
 	for (unsigned i = 0; i < QUOTE_PCRS_TRUSTED; i++) {
 		bool then = t->found.pcrs.pcrs >> i & 1;
 		if (!then || memcmp(t->found.pcrs.value[i], t->pcrs.value[i], SHA256_SIZE) == 0)
 			continue;
-		tpm_report_add(report, any ? ", PCR " : "PCR ");
+		root_add(report, any ? ", PCR " : "PCR ");
 		add_number(report, i);
 		add_what(t, config, report, i);
 		any = true;
 	}
 	if (!any)
-		tpm_report_add(report, "the PCRs are the same, but the TPM says no");
-	tpm_report_add(report, "; put it back, or " NEW_IDENTITY);
+		root_add(report, "the PCRs are the same, but the TPM says no");
+	root_add(report, "; put it back, or " NEW_IDENTITY);
 	return ERR_DENIED;
 }
 

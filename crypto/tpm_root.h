@@ -48,7 +48,6 @@ int tpm_counter_choose(struct root *root, struct root_report *report);
 
 /* ---- tpm_report.c ---- */
 
-void tpm_report_add(struct root_report *report, const char *text);
 /* The TPM's last failure, and what it means for the root. Returns its error. */
 int tpm_report_tpm(const struct tpm_root *t, struct root_report *report);
 /* The TPM has another storage root key than the one on record: cleared, another machine's, or somebody between. */

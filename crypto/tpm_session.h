@@ -23,6 +23,8 @@
 #define TPM_PCR_SIZE 32
 /* What one GetRandom gives at most: the largest digest that every TPM has. */
 #define TPM_RANDOM_MAX 32
+/* Of a format-one code (below 0x1000): without the number of the session. */
+#define TPM_RC_BARE(rc) ((rc)&0xbf)
 
 /* Points into itself: it stays where it is between open and close. */
 struct tpm {

@@ -352,6 +352,14 @@ void admin_event(struct env *env, uint32_t c, uint32_t events)
 	serve(env, c);
 }
 
+void admin_wait_for(struct admin_call *call, enum waits_how how)
+{
+	struct admin_client *client = &call->env->clients[call->client];
+	client->waits_for = call->only;
+	client->waits_how = how;
+	call->later = true;
+}
+
 static void check_policy(struct env *env, uint32_t c)
 {
 	struct admin_client *client = &env->clients[c];
@@ -369,10 +377,9 @@ static void check_program(struct env *env, uint32_t c)
 	struct admin_client *client = &env->clients[c];
 	struct host_call host = { .prin = { NULL, 0 } };
 	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .host = &host };
-	if (!host_waited(&call, client->waits_how == WAITS_START))
+	if (!host_waited(&call, client->waits_how == WAITS_PROGRAM_START))
 		return;
 	client->waits_for = -1;
-	client->waits_how = WAITS_SERVICE;
 	loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
 	write_answer(&call, client->wait_op, client->wait_seq);
 }
@@ -384,16 +391,17 @@ static void check_wait(struct env *env, uint32_t c)
 		check_policy(env, c);
 		return;
 	}
-	if (client->waits_how != WAITS_SERVICE) {
+	if (client->waits_how >= WAITS_PROGRAM_START) {
 		check_program(env, c);
 		return;
 	}
 	const struct unit *unit = &env->units[client->waits_for];
+	bool up = client->waits_how == WAITS_UP;
 	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .with_services = true };
-	bool done = unit_at_rest(unit) || (client->waits_up && unit->state == UNIT_UP);
+	bool done = unit_at_rest(unit) || (up && unit->state == UNIT_UP);
 	if (!done)
 		return;
-	if (client->waits_up && unit->state != UNIT_UP && unit->state != UNIT_DONE)
+	if (up && unit->state != UNIT_UP && unit->state != UNIT_DONE)
 		snprintf(call.error, sizeof call.error, "%s is %s: %.100s",
 			 env->manifest.services[client->waits_for].name, unit_state_text(unit->state),
 			 unit->reason != NULL ? unit->reason : "");

@@ -101,14 +101,6 @@ bool host_waited(struct admin_call *call, bool start)
 	return true;
 }
 
-static void wait_for(struct admin_call *call, int how)
-{
-	struct admin_client *client = &call->env->clients[call->client];
-	client->waits_for = call->only;
-	client->waits_how = how;
-	call->later = true;
-}
-
 /* ---- starting ---- */
 
 static bool is_waited_for(const struct env *env, uint16_t u)
@@ -234,7 +226,7 @@ static void begin(struct admin_call *call, struct program *p)
 	log_info("%s: %s, as uid %u asks", env->manifest.services[call->only].name, p->argv[0],
 		 (unsigned)env->clients[call->client].peer.uid);
 	unit_start(env, (uint16_t)call->only);
-	wait_for(call, WAITS_START);
+	admin_wait_for(call, WAITS_PROGRAM_START);
 }
 
 void host_start(struct admin_call *call)
@@ -338,7 +330,7 @@ void host_wait(struct admin_call *call)
 	if (call->only < 0)
 		fail(call, "no such hosted program");
 	else
-		wait_for(call, WAITS_END);
+		admin_wait_for(call, WAITS_PROGRAM_END);
 }
 
 /* ---- looking ---- */

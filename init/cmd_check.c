@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../crypto/keyset.h"
-#include "../policy/name.h"
+#include "clock.h"
 #include "command.h"
 #include "environment.h"
 #include "policy_change.h"
@@ -104,10 +104,8 @@ static void warn_of_equal_names(const char *file, const struct manifest *m,
 static bool find_name(struct env *env)
 {
 	const struct host *host = &env->manifest.host;
-	uint8_t file[KEYSET_FILE_SIZE + 1], spki[KEY_SPKI_SIZE], name[HOST_PRIN_MAX];
+	uint8_t file[KEYSET_FILE_SIZE + 1], spki[KEY_SPKI_SIZE];
 	struct keyset keys;
-	struct root_identity who = { .ephemeral = false };
-	struct wr prin = wr_to(name, sizeof name), base = wr_to(env->base_name, sizeof env->base_name);
 	if (strcmp(host->root->name, "soft") != 0 || host->root_ephemeral)
 		return false;
 	ssize_t n = sys_read_file(host->root_file, file, sizeof file);
@@ -117,15 +115,8 @@ static bool find_name(struct env *env)
 	wipe(file, sizeof file);
 	if (!good)
 		return false;
-	sha256_of(sha256_pick(), span_of(spki, sizeof spki), who.spki_sha256);
-	root_name_write(&who, &prin);
-	uint8_t below[256];
-	struct wr guard = wr_to(below, sizeof below);
-	good = env->guard.class->identity(&env->guard, &guard) >= 0 &&
-	       name_extend(wr_span(&prin), wr_span(&guard), &base) >= 0;
-	env->base_name_n = base.n;
-	env->base_head_n = name_head_size(wr_span(&base));
-	return good && env->base_head_n > 0;
+	sha256_of(sha256_pick(), span_of(spki, sizeof spki), env->identity.spki_sha256);
+	return environment_name_guard(env) == 0 && environment_name_host(env) == 0;
 }
 
 static void ask_execute(const char *file, struct env *env, const struct measured_program *programs)
@@ -161,11 +152,11 @@ static bool check_policy(const char *file, const struct manifest *m, const struc
 {
 	static struct env env;
 	const struct host *host = &m->host;
-	const struct policy_trust trust = { sha256_pick(), host->guard_key.b, policy_clock(), 0,
+	const struct policy_trust trust = { sha256_pick(), host->guard_key.b, clock_latest(0) / NS_PER_S, 0,
 					    host->guard->name };
 	struct policy_file policy;
 	struct why why = { .rule = "" };
-	void *memory = NULL;
+	struct span memory;
 	if (host->guard->load == NULL)
 		return true;
 	uint8_t *text = sys_map(POLICY_FILE_MAX + 1);
@@ -182,11 +173,7 @@ static bool check_policy(const char *file, const struct manifest *m, const struc
 	memcpy(env.guard.key, host->guard_key.b, sizeof env.guard.key);
 	int r = policy_open(span_of(text, (size_t)n), &trust, &policy, &why);
 	if (r >= 0)
-		memory = sys_map(guard_memory(policy.policy.rules.n));
-	if (r >= 0)
-		r = memory == NULL ? ERR_NO_SPACE
-				   : guard_load(&env.guard, &policy.policy,
-						span_of(memory, guard_memory(policy.policy.rules.n)), &why);
+		r = policy_load_rules(&policy, &env.guard, &memory, &why);
 	if (r < 0) {
 		fprintf(stderr, "%s: host.guard.file: %s: %s; %s\n", file, host->guard_file, why.rule,
 			policy_remedy(r));

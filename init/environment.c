@@ -254,8 +254,7 @@ static void start_rescue(struct env *env)
 	start_or_retry(env, WORKER_ROOT);
 }
 
-/* The guard's part of every name, which the root measures, too. */
-static int name_guard(struct env *env)
+int environment_name_guard(struct env *env)
 {
 	struct host *host = &env->manifest.host;
 	struct wr name = wr_to(host->guard_name, sizeof host->guard_name);
@@ -298,7 +297,7 @@ int environment_open(struct env *env)
 	env->guard.class = env->manifest.host.guard;
 	memcpy(env->guard.key, env->manifest.host.guard_key.b, sizeof env->guard.key);
 	env->manifest.host.manifest_path = env->manifest_path;
-	if (name_guard(env) < 0 || record_open(env) < 0) {
+	if (environment_name_guard(env) < 0 || record_open(env) < 0) {
 		log_error("cannot begin: no memory for the event log");
 		return EXIT_OURS;
 	}
@@ -392,7 +391,7 @@ void environment_boot(struct env *env)
 			unit_event(env, u, ON_START);
 }
 
-static int make_names(struct env *env)
+int environment_name_host(struct env *env)
 {
 	struct wr host = wr_to(env->host_name, sizeof env->host_name);
 	struct span guard = span_of(env->manifest.host.guard_name, env->manifest.host.guard_name_n);
@@ -503,7 +502,7 @@ static void root_answered(struct env *env)
 	core_keep_kek(env->core, opened->kek);
 	int r = core_init(env->core, &opened->seed);
 	if (r == 0)
-		r = make_names(env);
+		r = environment_name_host(env);
 	if (r < 0) {
 		problem(env, EXIT_OURS, "the root gave keys that cannot be used");
 		environment_stop(env, END_EXIT, EXIT_OURS);

@@ -117,13 +117,13 @@ struct admin_client {
 	bool open;
 	bool runnable;
 	int32_t waits_for; /* unit whose coming up, or to rest, ends the request in progress; -1: none */
-	bool waits_up;
+	enum waits_how {
+		WAITS_DOWN,
+		WAITS_UP,
+		WAITS_PROGRAM_START,
+		WAITS_PROGRAM_END
+	} waits_how;	       /* … which of these: a service's, or a program's that was started at run time */
 	uint32_t waits_policy; /* the reload that ends the request in progress; 0: none */
-	enum {
-		WAITS_SERVICE,
-		WAITS_START,
-		WAITS_END
-	} waits_how;		       /* … in waits_for, of a service or of a program */
 	int n_fds, fds[ADMIN_FDS_MAX]; /* came with the request that is there in part */
 	uint64_t wait_seq;
 	const char *wait_op;
@@ -231,6 +231,10 @@ bool shutdown_is_over(const struct env *env);
 void shutdown_kill(struct env *env); /* whatever still runs, at once */
 void shutdown_timer(struct env *env);
 
+/* The guard's part of every name, which the root measures, too, into manifest.host; then what the host is called, and what
+ * hosted programs' names begin with, from identity. */
+int environment_name_guard(struct env *env);
+int environment_name_host(struct env *env);
 /* Everything is there that services need: starts them, unless it has. */
 void environment_boot(struct env *env);
 

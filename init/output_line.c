@@ -136,11 +136,10 @@ void output_window(uint64_t before, uint64_t after, uint32_t ring, uint64_t posi
 
 static int64_t time_of(const char *line, size_t n)
 {
+	struct rd r = rd_from(span_of(line, n));
 	uint64_t time = 0;
-	for (size_t i = 0; i < 16 && i < n; i++) {
-		char c = line[i];
-		time = time << 4 | (uint64_t)(c >= 'a' ? c - 'a' + 10 : c - '0');
-	}
+	for (size_t i = 0; i < 16 && i < n; i++)
+		time = time << 4 | rd_hex_digit(&r);
 	return (int64_t)time;
 }
 

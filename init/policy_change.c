@@ -12,7 +12,6 @@
 #include "record.h"
 #include "sys.h"
 #include "sys_measure.h"
-#include "version.h"
 
 /* A disk that takes longer is taken for one that never answers. */
 #define READ_TIMEOUT (30 * NS_PER_S)
@@ -91,13 +90,6 @@ int policy_reload(struct env *env)
 	return 0;
 }
 
-/* The latest of what the clock says and the day of this version: a machine without a battery is not in 1970. */
-int64_t policy_clock(void)
-{
-	int64_t now = sys_realtime() / NS_PER_S;
-	return now > TAOINIT_EPOCH ? now : TAOINIT_EPOCH;
-}
-
 /* Who asked while one was being read, stored or measured is answered by another. */
 static void read_again(struct env *env)
 {
@@ -150,22 +142,18 @@ struct policy_next {
 	char domain[DOMAIN_SHOWN + 1];
 };
 
-/* Into memory of its own. */
-static int load(struct env *env, const struct policy_file *file, struct policy_next *next, struct why *why)
+int policy_load_rules(const struct policy_file *file, struct guard *guard, struct span *memory, struct why *why)
 {
 	size_t n = guard_memory(file->policy.rules.n);
-	void *memory = sys_map(n);
-	if (memory == NULL) {
+	void *room = sys_map(n);
+	if (room == NULL) {
 		snprintf(why->rule, sizeof why->rule, "no memory for it");
 		return ERR_NO_SPACE;
 	}
-	next->guard = env->guard;
-	next->memory = span_of(memory, n);
-	next->version = file->version;
-	snprintf(next->domain, sizeof next->domain, "%.*s", (int)file->domain.n, (const char *)file->domain.p);
-	int r = guard_load(&next->guard, &file->policy, next->memory, why);
+	*memory = span_of(room, n);
+	int r = guard_load(guard, &file->policy, *memory, why);
 	if (r < 0)
-		sys_unmap(memory, n);
+		sys_unmap(room, n);
 	return r;
 }
 
@@ -203,12 +191,11 @@ static void forget(struct env *env)
 /* It stands in the PCR, where there is one, or cannot. */
 static void recorded(struct env *env, int error, const char *text)
 {
-	struct policy_next *next = env->policy_next;
-	if (error == ERR_NONE)
-		env->policy_next = NULL;
-	else
+	const struct policy_next *next = env->policy_next;
+	if (error != ERR_NONE)
 		forget(env);
 	if (error == ERR_NONE) {
+		env->policy_next = NULL;
 		put_in_force(env, next);
 	} else if (error == ERR_STATE) { /* record_close(): what matters is said already */
 		snprintf(env->policy_problem, sizeof env->policy_problem, "the root of trust is closed");
@@ -232,13 +219,16 @@ static void judge(struct env *env, struct span text)
 	struct policy_file file;
 	struct why why = { .rule = "" };
 	struct wr w = wr_to(next.record, 8);
+	next.guard = env->guard;
 	int r = policy_open(text, &trust, &file, &why);
 	if (r >= 0)
-		r = load(env, &file, &next, &why);
+		r = policy_load_rules(&file, &next.guard, &next.memory, &why);
 	if (r < 0) {
 		refuse(env, why.rule, policy_remedy(r));
 		return;
 	}
+	next.version = file.version;
+	snprintf(next.domain, sizeof next.domain, "%.*s", (int)file.domain.n, (const char *)file.domain.p);
 	wr_be64(&w, next.version);
 	sha256_of(sha256_pick(), text, next.record + 8);
 	env->policy_next = &next;

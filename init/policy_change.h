@@ -11,6 +11,7 @@
 #ifndef TAO_POLICY_CHANGE_H
 #define TAO_POLICY_CHANGE_H
 
+#include "../policy/policy_file.h"
 #include "environment.h"
 
 /* Begins to read it; whoever waits for a policy_generation hears of it. ERR_UNSUPPORTED if the guard has none, ERR_STATE
@@ -19,9 +20,10 @@ int policy_reload(struct env *env);
 /* True once something is known about it: services may be started, or never. */
 bool policy_is_settled(const struct env *env);
 
-/* Seconds since 1970, as policies are judged by; what to do about one that policy_open or guard_load refused with err. */
-int64_t policy_clock(void);
+/* What to do about one that policy_open or policy_load_rules refused with err. */
 const char *policy_remedy(int err);
+/* The rules into memory of their own, which the caller unmaps; guard has its class and key. What guard_load says. */
+int policy_load_rules(const struct policy_file *file, struct guard *guard, struct span *memory, struct why *why);
 
 /* For the environment. */
 int policy_worker(int socket, void *arg); /* the worker's whole life */

@@ -90,12 +90,6 @@ void root_firmware_save(const struct host *host)
 
 /* ---- What has changed ---- */
 
-static void add(struct root_report *report, const char *text)
-{
-	size_t n = strlen(report->text);
-	snprintf(report->text + n, sizeof report->text - n, "%s", text);
-}
-
 static void manifest_changed(const struct host *host, struct span digest, struct root_report *report)
 {
 	char text[160];
@@ -110,8 +104,8 @@ static void manifest_changed(const struct host *host, struct span digest, struct
 	int n = manifest_diff(was, is, &w);
 	text[w.n] = '\0';
 	if (n >= 0)
-		add(report, n == 0 ? ": only in how it is written" : ": ");
-	add(report, text);
+		root_add(report, n == 0 ? ": only in how it is written" : ": ");
+	root_add(report, text);
 }
 
 static void firmware_changed(const struct host *host, unsigned pcr, struct root_report *report)
@@ -126,7 +120,7 @@ static void firmware_changed(const struct host *host, unsigned pcr, struct root_
 	text[w.n] = '\0';
 	snprintf(line, sizeof line, ": event %u of its log, type 0x%x%s%s", (unsigned)event.nth,
 		 (unsigned)event.type, w.n > 0 ? ", " : "", text);
-	add(report, line);
+	root_add(report, line);
 }
 
 /* From where they are no longer the same. */
@@ -147,7 +141,7 @@ static void cmdline_changed(const struct host *host, struct root_report *report)
 		n++;
 	snprintf(line, sizeof line, "; the kernel's command line is another from \"%.*s\" on", (int)n,
 		 (const char *)is.p + i);
-	add(report, line);
+	root_add(report, line);
 }
 
 void root_kept_changed(const struct root_config *config, unsigned pcr, struct span manifest,

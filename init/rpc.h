@@ -94,6 +94,8 @@ int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, con
 /* For handlers of admin clients: may the client do this to the unit that the request names (only), or to the host? If not,
  * error says so. about: the argument of the question; NULL: the unit's name. */
 bool admin_may(struct admin_call *call, enum verb verb, const char *about);
+/* The answer follows when the unit (only) is as how says, one of enum waits_how. */
+void admin_wait_for(struct admin_call *call, enum waits_how how);
 
 /* For handlers: the data of the answer; an error's words; a question about a counter of the caller's (owner NULL) or of
  * somebody else's, for which call->later is set unless it fails at once. */

@@ -44,11 +44,8 @@ static void order(struct admin_call *call, const char *word, int (*give)(struct 
 		return;
 	}
 	call->with_services = true;
-	if (call->request.has_wait && call->request.wait) {
-		client->waits_for = call->only;
-		client->waits_up = up;
-		call->later = true;
-	}
+	if (call->request.has_wait && call->request.wait)
+		admin_wait_for(call, up ? WAITS_UP : WAITS_DOWN);
 }
 
 void admin_start(struct admin_call *call)
