@@ -11,6 +11,7 @@
 
 #include "admin_host.h"
 #include "admin_peer.h"
+#include "events.h"
 #include "log.h"
 #include "rpc.h"
 #include "sys.h"
@@ -85,7 +86,9 @@ void admin_accept(struct env *env, uint32_t listener)
 
 void admin_timer(struct env *env, uint32_t c)
 {
-	if (env->clients[c].open)
+	if (env->clients[c].open && env->clients[c].waits_look)
+		admin_time_is_up(env, c);
+	else if (env->clients[c].open)
 		close_client(env, c);
 }
 
@@ -161,9 +164,9 @@ static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *
 {
 	const struct admin_call *call = *arg;
 	struct env *env = call->env;
-	uint16_t first = call->only >= 0 ? (uint16_t)call->only : 0;
-	uint16_t end = call->only >= 0 ? (uint16_t)(first + 1) : env->manifest.n_services;
-	for (uint16_t u = first; u < end; u++) {
+	uint32_t first = call->only >= 0 ? (uint32_t)call->only : call->first, n = env->manifest.n_services;
+	uint32_t end = call->only >= 0 ? first + 1 : call->with_usage ? first + USAGE_PAGE : n;
+	for (uint16_t u = (uint16_t)first; u < end && u < n; u++) {
 		if (!program_is_there(env, u))
 			continue;
 		tao_ServiceStatus status = tao_ServiceStatus_init_zero;
@@ -171,6 +174,10 @@ static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *
 		struct span program = span_of(NULL, 0), principal = span_of(NULL, 0);
 		struct wr name = wr_to(env->scratch->name, LAUNCH_NAME_MAX);
 		fill_status(env, u, &status);
+		if (call->with_usage) {
+			status.usage_count = USAGES;
+			usage_read(env, u, status.usage);
+		}
 		if (call->with_graph)
 			fill_graph(env, u, &status);
 		else if (memcmp(&env->programs[u], &none, sizeof none) != 0) {
@@ -293,7 +300,10 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 		client->wait_seq = header.seq;
 		client->wait_op = method->op;
 		env->admin_check = true;
-		loop_cancel(&env->loop, TIMER_CLIENT(env, c));
+		if (client->waits_look && call.request.has_timeout && call.request.timeout < INT64_MAX / 2)
+			loop_timer(&env->loop, TIMER_CLIENT(env, c), sys_now() + (int64_t)call.request.timeout);
+		else
+			loop_cancel(&env->loop, TIMER_CLIENT(env, c));
 		return;
 	}
 	write_answer(&call, header.op, header.seq);
@@ -360,6 +370,24 @@ void admin_wait_for(struct admin_call *call, enum waits_how how)
 	call->later = true;
 }
 
+void admin_look_for(struct admin_call *call, enum waits_how how)
+{
+	admin_wait_for(call, how);
+	call->env->clients[call->client].waits_look = true;
+}
+
+/* What it waits for has come. */
+static void end_wait(struct admin_call *call)
+{
+	struct env *env = call->env;
+	struct admin_client *client = &env->clients[call->client];
+	client->waits_for = -1;
+	client->waits_policy = 0;
+	client->waits_look = false;
+	loop_change(&env->loop, SOURCE_CLIENT, call->client, client->stream.fd, EPOLLIN);
+	write_answer(call, client->wait_op, client->wait_seq);
+}
+
 static void check_policy(struct env *env, uint32_t c)
 {
 	struct admin_client *client = &env->clients[c];
@@ -367,9 +395,7 @@ static void check_policy(struct env *env, uint32_t c)
 	if ((int32_t)(env->policy_done - client->waits_policy) < 0)
 		return;
 	snprintf(call.error, sizeof call.error, "%s", env->policy_problem);
-	client->waits_policy = 0;
-	loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
-	write_answer(&call, client->wait_op, client->wait_seq);
+	end_wait(&call);
 }
 
 static void check_program(struct env *env, uint32_t c)
@@ -377,18 +403,35 @@ static void check_program(struct env *env, uint32_t c)
 	struct admin_client *client = &env->clients[c];
 	struct host_call host = { .prin = { NULL, 0 } };
 	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .host = &host };
-	if (!host_waited(&call, client->waits_how == WAITS_PROGRAM_START))
-		return;
-	client->waits_for = -1;
-	loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
-	write_answer(&call, client->wait_op, client->wait_seq);
+	if (host_waited(&call, client->waits_how == WAITS_PROGRAM_START))
+		end_wait(&call);
 }
 
-static void check_wait(struct env *env, uint32_t c)
+static void check_events(struct env *env, uint32_t c, bool late)
+{
+	struct admin_client *client = &env->clients[c];
+	struct admin_call call = { .env = env, .client = c, .only = -1 };
+	struct wr w = wr_to(env->data, env->data_cap);
+	events_write(env, &client->wait_position, &w);
+	if (w.n == 0 && !late)
+		return;
+	call.text = wr_span(&w);
+	call.response.has_position = true;
+	call.response.position = client->wait_position;
+	call.response.has_timed_out = call.response.timed_out = late;
+	end_wait(&call);
+}
+
+/* late: its time is up. */
+static void check_wait(struct env *env, uint32_t c, bool late)
 {
 	struct admin_client *client = &env->clients[c];
 	if (client->waits_policy != 0) {
 		check_policy(env, c);
+		return;
+	}
+	if (client->waits_how == WAITS_EVENTS) {
+		check_events(env, c, late);
 		return;
 	}
 	if (client->waits_how >= WAITS_PROGRAM_START) {
@@ -396,18 +439,23 @@ static void check_wait(struct env *env, uint32_t c)
 		return;
 	}
 	const struct unit *unit = &env->units[client->waits_for];
-	bool up = client->waits_how == WAITS_UP;
+	bool up = client->waits_how == WAITS_UP, look = client->waits_look;
 	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .with_services = true };
-	bool done = unit_at_rest(unit) || (up && unit->state == UNIT_UP);
-	if (!done)
+	/* Before the boot all are at rest, but not for good. */
+	bool rest = unit_at_rest(unit) && (!look || env->booted || env->stopping);
+	if (!late && !rest && !(up && unit->state == UNIT_UP))
 		return;
-	if (up && unit->state != UNIT_UP && unit->state != UNIT_DONE)
+	call.response.has_timed_out = call.response.timed_out = late;
+	if (!look && up && unit->state != UNIT_UP && unit->state != UNIT_DONE)
 		snprintf(call.error, sizeof call.error, "%s is %s: %.100s",
 			 env->manifest.services[client->waits_for].name, unit_state_text(unit->state),
 			 unit->reason != NULL ? unit->reason : "");
-	client->waits_for = -1;
-	loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
-	write_answer(&call, client->wait_op, client->wait_seq);
+	end_wait(&call);
+}
+
+void admin_time_is_up(struct env *env, uint32_t c)
+{
+	check_wait(env, c, true);
 }
 
 void admin_turn(struct env *env)
@@ -421,7 +469,7 @@ void admin_turn(struct env *env)
 			serve(env, c);
 		if (check && env->clients[c].open &&
 		    (env->clients[c].waits_for >= 0 || env->clients[c].waits_policy != 0))
-			check_wait(env, c);
+			check_wait(env, c, false);
 	}
 }
 

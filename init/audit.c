@@ -5,6 +5,7 @@
 #include "../crypto/sha256.h"
 #include "audit.h"
 #include "environment.h"
+#include "events.h"
 #include "log.h"
 #include "output_line.h"
 #include "sys.h"
@@ -138,12 +139,20 @@ static void set_unsent(const struct env *env, struct record *at)
 	env->audit->unsent++;
 }
 
-static void again(const struct env *env, struct record *at)
+/* Who follows what happens is no event, or he would never come to the end. */
+static void tell(struct env *env, struct record *at)
+{
+	set_unsent(env, at);
+	if (at->verb != VERB_Events)
+		events_add(env, (struct event){ .what = at->seq, .state = UNIT_STATES });
+}
+
+static void again(struct env *env, struct record *at)
 {
 	at->last = sys_realtime();
 	at->count++;
 	if ((at->count & (at->count - 1)) == 0)
-		set_unsent(env, at);
+		tell(env, at);
 }
 
 static void keep_derivation(struct env *env, uint64_t seq, const struct why *why)
@@ -182,7 +191,8 @@ void audit_decision(struct env *env, const struct audit_caller *caller, enum ver
 		head_of_hash(audit, span_of(ask->args[0].p, (size_t)(last.p + last.n - ask->args[0].p)),
 			     r.arguments);
 	}
-	bool folds = !caller->admin || verdict != ALLOW || verb == VERB_Status || verb == VERB_Logs;
+	bool folds = !caller->admin || verdict != ALLOW || verb == VERB_Status || verb == VERB_Logs ||
+		     verb == VERB_Events;
 	struct record *at = folds ? find(table, &r) : NULL;
 	if (at != NULL) {
 		again(env, at);
@@ -195,7 +205,7 @@ void audit_decision(struct env *env, const struct audit_caller *caller, enum ver
 		keep_derivation(env, r.seq, why);
 	at = make_room(audit, table, caller);
 	*at = r;
-	set_unsent(env, at);
+	tell(env, at);
 }
 
 void audit_again(struct env *env, uint16_t u, enum verb verb)
@@ -219,7 +229,7 @@ static void put(struct wr *w, const char *text)
 }
 
 /* What PID 1 writes is ASCII, but for names out of the manifest, which are letters, digits and a few signs. */
-static void put_string(struct wr *w, const char *key, const char *text)
+void audit_put_string(struct wr *w, const char *key, const char *text)
 {
 	put(w, ",\"");
 	put(w, key);
@@ -238,24 +248,24 @@ static void put_hex(struct wr *w, const char *key, const uint8_t head[static 8])
 	char text[17];
 	for (int i = 0; i < 8; i++)
 		snprintf(text + 2 * i, 3, "%02x", head[i]);
-	put_string(w, key, text);
+	audit_put_string(w, key, text);
 }
 
-static void put_time(struct wr *w, const char *key, int64_t ns)
+void audit_put_time(struct wr *w, const char *key, int64_t ns)
 {
 	char text[TIME_TEXT_MAX];
 	time_text(ns, text);
-	put_string(w, key, text);
+	audit_put_string(w, key, text);
 }
 
 static void write_line(const struct env *env, const struct record *r, uint64_t left_out, struct wr *w)
 {
 	put(w, "{\"seq\":");
 	wr_decimal(w, r->seq);
-	put_time(w, "time", r->first);
-	put_string(w, "boot", env->audit->boot);
+	audit_put_time(w, "time", r->first);
+	audit_put_string(w, "boot", env->audit->boot);
 	if (r->caller.unit >= 0)
-		put_string(w, "service", env->manifest.services[r->caller.unit].name);
+		audit_put_string(w, "service", env->manifest.services[r->caller.unit].name);
 	if (r->caller.admin) {
 		put(w, ",\"uid\":");
 		wr_decimal(w, r->caller.uid);
@@ -263,14 +273,14 @@ static void write_line(const struct env *env, const struct record *r, uint64_t l
 		wr_decimal(w, r->caller.gid);
 	}
 	put_hex(w, "principal", r->principal);
-	put_string(w, "verb", verb_text((enum verb)r->verb));
+	audit_put_string(w, "verb", verb_text((enum verb)r->verb));
 	put_hex(w, "arguments", r->arguments);
-	put_string(w, "verdict", r->verdict == ALLOW ? "allow" : "deny");
-	put_string(w, "rule", r->rule);
+	audit_put_string(w, "verdict", r->verdict == ALLOW ? "allow" : "deny");
+	audit_put_string(w, "rule", r->rule);
 	if (r->count > 1) {
 		put(w, ",\"count\":");
 		wr_decimal(w, r->count);
-		put_time(w, "last", r->last);
+		audit_put_time(w, "last", r->last);
 	}
 	if (left_out > 0) {
 		put(w, ",\"left_out\":");
@@ -289,6 +299,23 @@ static struct record *next_in(struct table *table, uint64_t after, bool unsent)
 			next = at;
 	}
 	return next;
+}
+
+static const struct record *record_of(struct table *table, uint64_t seq)
+{
+	const struct record *r = next_in(table, seq - 1, false);
+	return r != NULL && r->seq == seq ? r : NULL;
+}
+
+bool audit_write(const struct env *env, uint64_t seq, struct wr *out)
+{
+	struct audit *audit = env->audit;
+	const struct record *r = record_of(&audit->denied, seq);
+	if (r == NULL)
+		r = record_of(&audit->allowed, seq);
+	if (r != NULL && out != NULL)
+		write_line(env, r, 0, out);
+	return r != NULL;
 }
 
 void audit_list(const struct env *env, struct wr *out)
@@ -311,9 +338,7 @@ void audit_explain(const struct env *env, struct wr *out)
 	uint64_t n = audit->derivation_n, first = n > DERIVATIONS ? n - DERIVATIONS : 0;
 	for (uint64_t i = first; i < n; i++) {
 		uint64_t seq = audit->derivation[i % DERIVATIONS].seq;
-		struct record *r = next_in(&audit->denied, seq - 1, false);
-		if (r != NULL && r->seq == seq)
-			write_line(env, r, 0, out);
+		audit_write(env, seq, out);
 		put(out, audit->derivation[i % DERIVATIONS].text);
 		put(out, "\n");
 	}

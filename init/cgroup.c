@@ -275,15 +275,21 @@ static bool populated(const char *events)
 	return p != NULL && p[10] == '1';
 }
 
+ssize_t cgroup_read(const struct env *env, uint16_t u, const char *file, char *text, size_t cap)
+{
+	char path[384];
+	int r = path_of(env, u, file, path, sizeof path);
+	return r < 0 ? r : sys_read_file(path, text, cap);
+}
+
 bool cgroup_is_empty(struct env *env, uint16_t u)
 {
-	char path[384], text[128];
+	char text[128];
 	/* Only an empty one can be removed; what will not be started again needs no other question. */
 	if (!env->units[u].has_cgroup ||
-	    (!env->units[u].wanted && !env->units[u].again && remove_directory(env, u)) ||
-	    path_of(env, u, "/cgroup.events", path, sizeof path) < 0)
+	    (!env->units[u].wanted && !env->units[u].again && remove_directory(env, u)))
 		return true;
-	return sys_read_file(path, text, sizeof text) < 0 || !populated(text);
+	return cgroup_read(env, u, "/cgroup.events", text, sizeof text) < 0 || !populated(text);
 }
 
 int cgroup_kill(struct env *env, uint16_t u)

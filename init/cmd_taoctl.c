@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "ctl.h"
+#include "manifest.h"
 #include "sys.h"
 
 static const struct {
@@ -18,8 +19,8 @@ static const struct {
 
 static void print_usage(FILE *to)
 {
-	fputs("usage: taoctl [-S SOCKET] [--json] [--no-wait] [-f] [-n LINES] [--since AGE] COMMAND "
-	      "[ARGUMENT...]\n\n",
+	fputs("usage: taoctl [-S SOCKET] [--json] [--no-wait] [-f] [-n LINES] [--since AGE] "
+	      "[--state STATE] [--timeout TIME] [--dry-run] COMMAND [ARGUMENT...]\n\n",
 	      to);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char call[64];
@@ -33,9 +34,12 @@ static void print_usage(FILE *to)
 	      "  -f          logs: and what comes from now on\n"
 	      "  -n LINES    logs: the last so many\n"
 	      "  --since AGE logs: not older, such as 5m (s, m, h, d)\n"
+	      "  --state STATE   wait: up (the default), down, done or failed\n"
+	      "  --timeout TIME  wait, events: no longer, such as 30s\n"
+	      "  --dry-run   reload manifest: show what would change\n"
 	      "\n"
 	      "Exit status: 0 done; 1 refused or failed; 2 wrong usage; 3 the host cannot be reached; 4 not "
-	      "understood.\n",
+	      "understood; of wait: 5 not in time; 6 not by itself.\n",
 	      to);
 }
 
@@ -47,24 +51,34 @@ static bool read_lines(const char *text, uint32_t *lines)
 	return n > 0 && n <= INT32_MAX && *end == '\0';
 }
 
-/* A duration before now: a number and its unit. */
-static bool read_since(const char *text, int64_t *since)
+/* A number and its unit, in ns. */
+static bool read_time(const char *text, int64_t *ns)
 {
-	static const char units[] = "smhd";
-	static const int64_t seconds[] = { 1, 60, 3600, 86400 };
+	static const struct {
+		char unit[3];
+		int64_t ns;
+	} units[] = { { "ms", NS_PER_MS },
+		      { "s", NS_PER_S },
+		      { "m", 60 * NS_PER_S },
+		      { "h", 3600 * NS_PER_S },
+		      { "d", 86400 * NS_PER_S } };
 	char *end;
 	long n = strtol(text, &end, 10);
-	const char *unit = *end != '\0' && end[1] == '\0' ? strchr(units, *end) : NULL;
-	if (n < 0 || n > 36500 || unit == NULL)
-		return false;
-	*since = sys_realtime() - n * seconds[unit - units] * 1000000000;
-	return true;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (n >= 0 && n <= 36500 && strcmp(units[i].unit, end) == 0) {
+			*ns = n * units[i].ns;
+			return true;
+		}
+	return false;
 }
 
 int cmd_taoctl(int argc, char **argv)
 {
 	const char *socket = getenv("TAO_ADMIN_SOCKET");
-	struct ctl ctl = { .socket = socket != NULL ? socket : "/run/tao/admin_socket", .wait = true };
+	struct ctl ctl = { .socket = socket != NULL ? socket : "/run/tao/admin_socket",
+			   .wait = true,
+			   .state = "up" };
+	int64_t age;
 	char *words[64];
 	int n = 0;
 	for (int i = 1; i < argc; i++) {
@@ -78,9 +92,16 @@ int cmd_taoctl(int argc, char **argv)
 			ctl.follow = true;
 		} else if (strcmp(argv[i], "-n") == 0 && i + 1 < argc && read_lines(argv[i + 1], &ctl.lines)) {
 			i++;
-		} else if (strcmp(argv[i], "--since") == 0 && i + 1 < argc &&
-			   read_since(argv[i + 1], &ctl.since)) {
+		} else if (strcmp(argv[i], "--since") == 0 && i + 1 < argc && read_time(argv[i + 1], &age)) {
+			ctl.since = sys_realtime() - age;
 			i++;
+		} else if (strcmp(argv[i], "--state") == 0 && i + 1 < argc) {
+			ctl.state = argv[++i];
+		} else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc &&
+			   read_time(argv[i + 1], &ctl.timeout) && ctl.timeout > 0) {
+			i++;
+		} else if (strcmp(argv[i], "--dry-run") == 0) {
+			ctl.dry_run = true;
 		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			print_usage(stdout);
 			return CTL_OK;
@@ -134,11 +155,16 @@ int ctl_status(const struct ctl *ctl, int argc, char **argv)
 {
 	int worst = CTL_OK;
 	for (int i = 0; i < (argc > 0 ? argc : 1); i++) {
-		struct ctl_answer answer;
-		int r = ctl_ask(
-			ctl,
-			&(struct ctl_question){ .op = "TaoInit.Status", .service = argc > 0 ? argv[i] : NULL },
-			&answer);
+		struct ctl_answer answer = { .services = NULL };
+		struct ctl_question q = { .op = "TaoInit.Status", .more = true, .position = 1 };
+		int r;
+		if (argc > 0)
+			q.service = argv[i];
+		/* All of them come a page at a time. */
+		do {
+			r = ctl_ask(ctl, &q, &answer);
+			q.position = answer.position;
+		} while (r == CTL_OK && q.position > 0);
 		if (r == CTL_OK)
 			print(ctl, &answer, true);
 		ctl_free(&answer);

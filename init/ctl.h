@@ -12,7 +12,16 @@
 #include "../crypto/base.h"
 
 /* Exit statuses, as documented in taoctl(1). */
-enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3, CTL_PROTOCOL = 4 };
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_REFUSED = 1,
+	CTL_USAGE = 2,
+	CTL_UNREACHABLE = 3,
+	CTL_PROTOCOL = 4,
+	/* Of wait. */
+	CTL_LATE = 5,
+	CTL_NEVER = 6,
+};
 
 struct ctl_service {
 	char name[65], state[16], type[16], reason[320];
@@ -28,6 +37,7 @@ struct ctl_service {
 	uint32_t *after; /* malloc'd */
 	uint32_t n_after, n_requires, n_wants;
 	uint32_t moments[4]; /* as in rpc.proto */
+	uint64_t usage[5];   /* the same */
 };
 
 struct ctl_answer {
@@ -38,6 +48,7 @@ struct ctl_answer {
 	char *text;	      /* malloc'd, text_n bytes and a NUL; NULL: none */
 	size_t text_n;
 	uint64_t position;
+	bool timed_out;
 	char place[16], problem[512], version[32];
 };
 
@@ -48,6 +59,11 @@ struct ctl {
 	bool follow;
 	uint32_t lines; /* 0: all */
 	int64_t since;	/* ns since 1970 */
+	/* Of wait and events. */
+	const char *state;
+	int64_t timeout; /* ns; 0: none */
+	/* Of reload. */
+	bool dry_run;
 };
 
 /* What is asked; strings that are NULL are not sent. */
@@ -57,12 +73,18 @@ struct ctl_question {
 	uint64_t position; /* as after and lines: 0: none */
 	int64_t after;
 	uint32_t lines;
+	uint64_t timeout;
+	bool more; /* the answer gets further services, to those that it has */
 };
 /* Asks and waits for the answer: CTL_OK, or another status with the error printed. */
 int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct ctl_answer *answer);
 void ctl_free(struct ctl_answer *answer);
 
 /* Output. */
+/* A line of audit and events: JSON. */
+void ctl_print_record(const char *line);
+/* reload manifest. */
+int ctl_manifest(const struct ctl *ctl, const char *file);
 void ctl_print_list(const struct ctl_answer *answer);
 void ctl_print_status(const struct ctl_answer *answer);
 struct cJSON;

@@ -62,6 +62,7 @@ static bool take_service(pb_istream_t *stream, const pb_field_t *field, void **a
 	s->n_requires = in.requires;
 	s->n_wants = in.wants;
 	memcpy(s->moments, in.moments, sizeof s->moments);
+	memcpy(s->usage, in.usage, sizeof s->usage);
 	snprintf(s->name, sizeof s->name, "%s", in.name);
 	snprintf(s->state, sizeof s->state, "%s", in.state);
 	snprintf(s->type, sizeof s->type, "%s", in.type);
@@ -147,6 +148,8 @@ static int send_request(int fd, const struct ctl *ctl, const struct ctl_question
 	request.after = q->after;
 	request.has_lines = q->lines > 0;
 	request.lines = q->lines;
+	request.has_timeout = q->timeout > 0;
+	request.timeout = q->timeout;
 	request.has_wait = true;
 	request.wait = ctl->wait;
 	/* A request's header is an answer's without its error. */
@@ -165,8 +168,11 @@ static int decode_body(struct span body, struct ctl_answer *answer)
 	response.service = (pb_callback_t){ .funcs.decode = take_service, .arg = answer };
 	if (!pb_decode(&in, tao_InitResponse_fields, &response))
 		return CTL_PROTOCOL;
-	answer->has_host = response.has_host;
 	answer->position = response.position;
+	answer->timed_out = response.timed_out;
+	if (!response.has_host && answer->has_host)
+		return CTL_OK; /* the next page */
+	answer->has_host = response.has_host;
 	snprintf(answer->place, sizeof answer->place, "%s", response.host.place);
 	snprintf(answer->problem, sizeof answer->problem, "%s", response.host.problem);
 	snprintf(answer->version, sizeof answer->version, "%s", response.host.version);
@@ -202,7 +208,8 @@ static int read_answer(int fd, struct ctl_answer *answer)
 
 int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct ctl_answer *answer)
 {
-	memset(answer, 0, sizeof *answer);
+	if (!question->more)
+		memset(answer, 0, sizeof *answer);
 	int fd = sys_connect_unix(ctl->socket);
 	if (fd < 0) {
 		fprintf(stderr,

@@ -23,8 +23,17 @@ static int no_argument(const char *word, int argc, char **argv)
 int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 {
 	struct ctl_answer answer;
-	if (no_argument("reload", argc, argv) != CTL_OK)
+	bool manifest = argc > 0 && strcmp(argv[0], "manifest") == 0;
+	if (manifest && argc <= 2 && ctl->dry_run)
+		return ctl_manifest(ctl, argv[1]);
+	if (manifest || argc > 1 || ctl->dry_run || (argc == 1 && strcmp(argv[0], "policy") != 0)) {
+		fprintf(stderr,
+			manifest && !ctl->dry_run
+				? "taoctl: a host reads its manifest when it boots: taoctl shutdown reboot; "
+				  "--dry-run shows what will have changed\n"
+				: "taoctl: reload takes nothing, policy, or manifest [FILE] --dry-run\n");
 		return CTL_USAGE;
+	}
 	int r = ctl_ask(ctl, &(struct ctl_question){ .op = "TaoInit.Reload" }, &answer);
 	ctl_free(&answer);
 	return r;
@@ -38,19 +47,25 @@ static const char *text_of(const cJSON *o, const char *key)
 	return cJSON_IsString(v) ? v->valuestring : "";
 }
 
-static void print_record(const char *line)
+void ctl_print_record(const char *line)
 {
 	cJSON *o = cJSON_Parse(line);
 	const cJSON *uid = cJSON_GetObjectItemCaseSensitive(o, "uid");
 	const cJSON *count = cJSON_GetObjectItemCaseSensitive(o, "count");
+	const cJSON *lost = cJSON_GetObjectItemCaseSensitive(o, "lost");
 	char who[100] = "", times[24] = "";
+	bool state = text_of(o, "state")[0] != '\0';
 	if (cJSON_IsNumber(uid))
 		snprintf(who, sizeof who, "%s%suid %u", text_of(o, "service"),
 			 text_of(o, "service")[0] != '\0' ? " " : "", (unsigned)uid->valuedouble);
 	if (cJSON_IsNumber(count))
 		snprintf(times, sizeof times, " (%u times)", (unsigned)count->valuedouble);
-	printf("%s  %-5s  %-16s  %-16s  %s%s\n", text_of(o, "time"), text_of(o, "verdict"),
-	       who[0] != '\0' ? who : text_of(o, "service"), text_of(o, "verb"), text_of(o, "rule"), times);
+	if (cJSON_IsNumber(lost))
+		printf("%.0f events are lost: they came faster than they were read\n", lost->valuedouble);
+	else
+		printf("%s  %-9s  %-16s  %-16s  %s%s\n", text_of(o, "time"),
+		       text_of(o, state ? "state" : "verdict"), who[0] != '\0' ? who : text_of(o, "service"),
+		       text_of(o, "verb"), text_of(o, state ? "reason" : "rule"), times);
 	cJSON_Delete(o);
 }
 
@@ -66,7 +81,7 @@ int ctl_audit(const struct ctl *ctl, int argc, char **argv)
 	else if (r == CTL_OK && answer.text != NULL)
 		for (char *line = strtok_r(answer.text, "\n", &rest); line != NULL;
 		     line = strtok_r(NULL, "\n", &rest))
-			print_record(line);
+			ctl_print_record(line);
 	ctl_free(&answer);
 	return r;
 }

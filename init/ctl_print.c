@@ -85,6 +85,26 @@ void ctl_print_list(const struct ctl_answer *answer)
 	}
 }
 
+/* What rpc.proto has as usage, by its places. */
+static const struct {
+	const char *key, *word, *unit;
+	unsigned divisor; /* what is printed is so much of what is counted */
+} usages[] = {
+	{ "cpu_usec", "cpu", " ms", 1000 },
+	{ "memory_bytes", "memory", " KiB", 1024 },
+	{ "processes", "processes", "", 1 },
+	{ "main_cpu_usec", "cpu", " ms (main process)", 1000 },
+	{ "main_memory_bytes", "memory", " KiB (main process)", 1024 },
+};
+
+static void print_usage(const struct ctl_service *s)
+{
+	for (size_t i = 0; i < sizeof usages / sizeof usages[0]; i++)
+		if (s->usage[i] > 0)
+			printf("  %-9s  %llu%s\n", usages[i].word,
+			       (unsigned long long)((s->usage[i] - 1) / usages[i].divisor), usages[i].unit);
+}
+
 static void print_one(const struct ctl_service *s)
 {
 	char since[16], program[65], end[32];
@@ -100,6 +120,7 @@ static void print_one(const struct ctl_service *s)
 	if (s->pid > 0)
 		printf("  pid        %d\n", (int)s->pid);
 	printf("  uid        %u\n", (unsigned)s->uid);
+	print_usage(s);
 	printf("  restarts   %u\n", (unsigned)s->restarts);
 	if (end[0] != '\0')
 		printf("  last end   %s\n", end);
@@ -141,6 +162,9 @@ static cJSON *json_service(const struct ctl_service *s)
 	cJSON_AddNumberToObject(o, "uid", (unsigned)s->uid);
 	cJSON_AddNumberToObject(o, "since_unix_ms", (double)since_ms);
 	cJSON_AddNumberToObject(o, "restarts", s->restarts);
+	for (size_t i = 0; i < sizeof usages / sizeof usages[0]; i++)
+		if (s->usage[i] > 0)
+			cJSON_AddNumberToObject(o, usages[i].key, (double)(s->usage[i] - 1));
 	if (s->ended && WIFSIGNALED(s->status))
 		cJSON_AddNumberToObject(o, "last_signal", WTERMSIG(s->status));
 	else if (s->ended)

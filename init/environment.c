@@ -24,6 +24,7 @@
 #include "root_worker.h"
 #include "sys.h"
 #include "sys_child.h"
+#include "sys_output.h"
 
 #define EXIT_OURS 255
 /* A root that cannot be opened because its worker died: so often is it tried. */
@@ -55,7 +56,9 @@ static int read_manifest(struct env *env)
 	struct diag diag = { "" };
 	static char warnings[4096];
 	struct wr warn = wr_to(warnings, sizeof warnings - 1);
-	int r = manifest_load(env->manifest_path, &env->arena, &env->manifest, &env->can_setuid, &diag, &warn);
+	env->manifest_kept = sys_memory("tao-manifest", 0);
+	int r = manifest_load(env->manifest_path, &env->arena, &env->manifest, &env->can_setuid, &diag, &warn,
+			      env->manifest_kept);
 	for (char *line = warnings, *next; line != NULL && *line != '\0'; line = next) {
 		next = strchr(line, '\n');
 		if (next != NULL)

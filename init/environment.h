@@ -120,11 +120,14 @@ struct admin_client {
 	enum waits_how {
 		WAITS_DOWN,
 		WAITS_UP,
+		WAITS_EVENTS, /* … for what happens from wait_position on */
 		WAITS_PROGRAM_START,
 		WAITS_PROGRAM_END
 	} waits_how;	       /* … which of these: a service's, or a program's that was started at run time */
 	uint32_t waits_policy; /* the reload that ends the request in progress; 0: none */
 	int n_fds, fds[ADMIN_FDS_MAX]; /* came with the request that is there in part */
+	bool waits_look; /* it has ordered nothing: it waits for what others do, or until its timer runs out */
+	uint64_t wait_position;
 	uint64_t wait_seq;
 	const char *wait_op;
 };
@@ -133,6 +136,7 @@ struct env {
 	/* What it was told. */
 	enum place place;
 	const char *manifest_path;
+	int manifest_kept; /* a memfd: what was read, as manifest_load() keeps it */
 	struct arena arena;
 	struct manifest manifest;
 	bool rescue;   /* asked for a shell instead of services */
@@ -159,6 +163,7 @@ struct env {
 	char policy_problem[384];	  /* why the last one was refused */
 	int64_t clock_least, clock_since; /* clock.h; seconds, and when it was that, by sys_now() */
 	struct audit *audit;
+	struct events *events;			/* events.h; NULL: nobody has asked yet */
 	uint8_t base_name[HOST_PRIN_MAX + 256]; /* host and guard: what hosted programs' names begin with */
 	size_t base_name_n, base_head_n;	/* … of which so much stands before its SubPrin */
 
@@ -267,6 +272,8 @@ int cgroup_make(struct env *env, uint16_t u, int *directory, unsigned *held);
 int cgroup_unit_of(const struct env *env, pid_t pid);
 void cgroup_remove(struct env *env, uint16_t u);
 bool cgroup_is_empty(struct env *env, uint16_t u);
+/* A file of its cgroup, as sys_read_file(). */
+ssize_t cgroup_read(const struct env *env, uint16_t u, const char *file, char *text, size_t cap);
 int cgroup_kill(struct env *env, uint16_t u);
 int cgroup_watch(struct env *env, uint16_t u); /* SOURCE_CGROUP events from now on */
 void cgroup_unwatch(struct env *env, uint16_t u);
@@ -317,10 +324,15 @@ bool program_is_there(const struct env *env, uint16_t u);
 void program_set_fds(const struct env *env, uint16_t u, struct start_plan *plan);
 void program_close_fds(struct env *env, uint16_t u); /* it runs, or never will */
 
+/* What a service uses, as rpc.proto has it. Reads at most five small files of the kernel's. */
+#define USAGES 5
+void usage_read(const struct env *env, uint16_t u, uint64_t usage[static USAGES]);
+
 int admin_open(struct env *env);
 void admin_accept(struct env *env, uint32_t listener);
 void admin_event(struct env *env, uint32_t client, uint32_t events);
 void admin_timer(struct env *env, uint32_t client);
+void admin_time_is_up(struct env *env, uint32_t client); /* of one that waits */
 void admin_turn(struct env *env);
 bool admin_is_busy(const struct env *env); /* whole requests stand in buffers */
 void admin_close(struct env *env);

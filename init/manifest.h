@@ -259,16 +259,18 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
 		   struct manifest *manifest, struct diag *diag, struct wr *warnings);
 
 /* Reads the file and what it depends on (users, uid map), into an arena that it maps. Blocks: at boot, and in
- * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. */
+ * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. kept: a descriptor to
+ * which the files go as they were read, the name and the bytes of each after its length as a varint; -1: none. */
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
-		  struct diag *diag, struct wr *warnings);
+		  struct diag *diag, struct wr *warnings, int kept);
 
 /* As stop.signal has it, and besides CONT and STOP; with SIG before it or not. 0: there is none. */
 int signal_find(const char *text);
 
-/* The paths of the keys that differ between two manifests, as "services.db.exec, services.web (new)", as many as fit; how
- * many there are, 0: none but in the way it is written; or ERR_*. For workers and commands. */
-int manifest_diff(struct span was, struct span is, struct wr *out);
+/* The paths of the keys that differ between two manifests, as "services.db.exec, services.web (new)", as many as fit, with
+ * between ("\n" is in none of them) between them; how many there are, 0: none but in the way it is written; or ERR_*. For
+ * workers and commands. */
+int manifest_diff(struct span was, struct span is, const char *between, struct wr *out);
 
 /* What would run, for taoinit -n: one line a service, in start order. */
 int manifest_describe(const struct manifest *manifest, struct wr *out);

@@ -6,10 +6,11 @@
 
 #include "manifest_read.h"
 
-#define MORE ", ..."
+#define MORE "..."
 
 struct diff {
 	struct wr *out;
+	const char *between;
 	size_t n;
 	bool cut; /* there are more than out has room for */
 	char path[256];
@@ -17,14 +18,14 @@ struct diff {
 
 static void say(struct diff *diff, const char *what)
 {
-	size_t n = strlen(diff->path), more = strlen(what);
+	size_t n = strlen(diff->path), more = strlen(what), gap = strlen(diff->between);
 	struct wr *out = diff->out;
 	diff->n++;
-	diff->cut = diff->cut || out->cap - out->n < n + more + sizeof MORE + 2;
+	diff->cut = diff->cut || out->cap - out->n < n + more + sizeof MORE + 2 * gap;
 	if (diff->cut)
 		return;
 	if (out->n > 0)
-		wr_bytes(out, ", ", 2);
+		wr_bytes(out, diff->between, gap);
 	wr_bytes(out, diff->path, n);
 	wr_bytes(out, what, more);
 }
@@ -69,9 +70,9 @@ static void compare(struct diff *diff, const cJSON *was, const cJSON *is, unsign
 			compare_key(diff, at->string, NULL, at, depth + 1);
 }
 
-int manifest_diff(struct span was, struct span is, struct wr *out)
+int manifest_diff(struct span was, struct span is, const char *between, struct wr *out)
 {
-	struct diff diff = { .out = out };
+	struct diff diff = { .out = out, .between = between };
 	struct diag diag;
 	if (manifest_scan(was, "", &diag) < 0 || manifest_scan(is, "", &diag) < 0)
 		return ERR_MALFORMED;
@@ -79,8 +80,11 @@ int manifest_diff(struct span was, struct span is, struct wr *out)
 	cJSON *b = cJSON_ParseWithLength((const char *)is.p, is.n);
 	if (a != NULL && b != NULL)
 		compare(&diff, a, b, 0);
-	if (diff.cut)
-		wr_bytes(out, MORE, out->cap - out->n < sizeof MORE ? 0 : sizeof MORE - 1);
+	size_t gap = strlen(between);
+	if (diff.cut && out->cap - out->n >= gap + sizeof MORE) {
+		wr_bytes(out, between, gap);
+		wr_bytes(out, MORE, sizeof MORE - 1);
+	}
 	int r = a != NULL && b != NULL ? (int)diff.n : ERR_NO_SPACE;
 	cJSON_Delete(a);
 	cJSON_Delete(b);

@@ -54,10 +54,20 @@ struct loading {
 	size_t n;
 	const char *directory;
 	struct manifest_file *files;
-	int n_files;
+	int n_files, kept;
 };
 
 #define LOADING_BYTES (MANIFEST_BYTES_MAX + 2)
+
+/* What cannot be kept is not all there: whoever reads it finds that out. */
+static void keep(int kept, struct span bytes)
+{
+	uint8_t length[10];
+	struct wr w = wr_to(length, sizeof length);
+	wr_varint(&w, bytes.n);
+	if (kept >= 0 && sys_write_all(kept, w.p, w.n) == 0)
+		(void)sys_write_all(kept, bytes.p, bytes.n);
+}
 
 static int read_one(struct loading *l, struct manifest_file *file, struct diag *diag, const char *remedy)
 {
@@ -65,6 +75,8 @@ static int read_one(struct loading *l, struct manifest_file *file, struct diag *
 	if (n >= 0 && (size_t)n <= MANIFEST_BYTES_MAX - l->n) {
 		file->json = span_of(l->bytes + l->n, (size_t)n);
 		l->n += (size_t)n;
+		keep(l->kept, span_str(file->name));
+		keep(l->kept, file->json);
 		return 0;
 	}
 	if (n == -EFBIG || n > 0)
@@ -133,9 +145,9 @@ static int include(void *arg, const char *directory, struct manifest_file *files
 }
 
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
-		  struct diag *diag, struct wr *warnings)
+		  struct diag *diag, struct wr *warnings, int kept)
 {
-	struct loading l = { .manifest = file, .arena = arena, .bytes = sys_map(LOADING_BYTES) };
+	struct loading l = { .manifest = file, .arena = arena, .bytes = sys_map(LOADING_BYTES), .kept = kept };
 	struct manifest_file own = { .name = file };
 	struct manifest_context context = { .file = file,
 					    .own_uid = sys_getuid(),

@@ -101,7 +101,7 @@ static void manifest_changed(const struct host *host, struct span digest, struct
 	sha256_of(sha256_bearssl(), is, has);
 	if (!span_equal(digest, span_of(had, sizeof had)) || memcmp(has, host->manifest_sha256.b, sizeof has) != 0)
 		return;
-	int n = manifest_diff(was, is, &w);
+	int n = manifest_diff(was, is, ", ", &w);
 	text[w.n] = '\0';
 	if (n >= 0)
 		root_add(report, n == 0 ? ": only in how it is written" : ": ");

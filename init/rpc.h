@@ -48,6 +48,9 @@ struct host_call {
 	struct span prin;
 };
 
+/* So many services does one answer say of what they use. */
+#define USAGE_PAGE 16U
+
 /* A method of taoinit called by an admin client. */
 struct admin_call {
 	struct env *env;
@@ -60,7 +63,9 @@ struct admin_call {
 	struct host_call *host;	       /* of LinuxHost.*, else NULL */
 	bool with_host, with_services; /* what the answer has */
 	bool with_graph;	       /* … of the services: their order instead of their names to the Tao */
-	bool later;		       /* answered when what it waits for has happened */
+	bool with_usage; /* … what they use; if it is not about one, of a page of them: see first */
+	uint16_t first;
+	bool later; /* answered when what it waits for has happened */
 	char error[384];
 };
 
@@ -96,6 +101,8 @@ int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, con
 bool admin_may(struct admin_call *call, enum verb verb, const char *about);
 /* The answer follows when the unit (only) is as how says, one of enum waits_how. */
 void admin_wait_for(struct admin_call *call, enum waits_how how);
+/* The same, of one who only looks, or when its time is up. */
+void admin_look_for(struct admin_call *call, enum waits_how how);
 
 /* For handlers: the data of the answer; an error's words; a question about a counter of the caller's (owner NULL) or of
  * somebody else's, for which call->later is set unless it fails at once. */

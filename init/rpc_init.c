@@ -5,16 +5,26 @@
 #include <stdio.h>
 
 #include "audit.h"
+#include "events.h"
 #include "log.h"
 #include "output.h"
 #include "policy_change.h"
 #include "rpc.h"
+#include "sys.h"
 
 void admin_status(struct admin_call *call)
 {
 	call->with_graph = call->request.has_action && strcmp(call->request.action, "graph") == 0;
-	call->with_host = call->only < 0;
+	call->with_host = call->only < 0 && call->request.position <= 1;
 	call->with_services = true;
+	call->with_usage = !call->with_graph && (call->only >= 0 || call->request.position > 0);
+	if (call->only >= 0 || !call->with_usage)
+		return;
+	/* Where the next page begins, if there is one. */
+	uint64_t n = call->env->manifest.n_services, first = call->request.position - 1;
+	call->first = (uint16_t)(first < n ? first : n);
+	call->response.has_position = call->first + USAGE_PAGE < n;
+	call->response.position = call->request.position + USAGE_PAGE;
 }
 
 static bool names_a_service(struct admin_call *call)
@@ -61,6 +71,20 @@ void admin_stop(struct admin_call *call)
 void admin_restart(struct admin_call *call)
 {
 	order(call, "restart", unit_restart, true);
+}
+
+void admin_wait(struct admin_call *call)
+{
+	static const char *const words[] = { "up", "down", "done", "failed" };
+	size_t i = 0;
+	while (i < sizeof words / sizeof words[0] && strcmp(words[i], call->request.action) != 0)
+		i++;
+	if (i == sizeof words / sizeof words[0])
+		snprintf(call->error, sizeof call->error, "%s is nothing to wait for: up, down, done or failed",
+			 call->request.action);
+	else if (names_a_service(call))
+		/* Whoever is at rest stays as it is, unless somebody orders otherwise: the client sees what has become. */
+		admin_look_for(call, i == 0 ? WAITS_UP : WAITS_DOWN);
 }
 
 void admin_signal(struct admin_call *call)
@@ -156,6 +180,30 @@ void admin_audit(struct admin_call *call)
 	struct wr w = room(call);
 	audit_list(call->env, &w);
 	give_text(call, &w);
+}
+
+void admin_events(struct admin_call *call)
+{
+	struct env *env = call->env;
+	struct admin_client *client = &env->clients[call->client];
+	client->wait_position = call->request.position;
+	if (events_begin(env, &client->wait_position) < 0) {
+		snprintf(call->error, sizeof call->error, "no memory for it");
+		return;
+	}
+	admin_look_for(call, WAITS_EVENTS);
+	client->waits_for = INT32_MAX; /* no unit */
+}
+
+void admin_manifest(struct admin_call *call)
+{
+	struct env *env = call->env;
+	ssize_t n = env->have_manifest ? sys_pread(env->manifest_kept, env->data, env->data_cap, 0) : 0;
+	if (n <= 0 || (size_t)n == env->data_cap)
+		snprintf(call->error, sizeof call->error,
+			 n > 0 ? "the manifest is larger than an answer: compare the files" : "there is none");
+	else
+		call->text = span_of(env->data, (size_t)n);
 }
 
 void admin_explain(struct admin_call *call)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "environment.h"
+#include "events.h"
 #include "log.h"
 #include "sys.h"
 
@@ -162,6 +163,7 @@ static void enter(struct env *env, uint16_t u, enum unit_state state)
 	note_moment(env, unit);
 	loop_cancel(&env->loop, TIMER_UNIT(env, u));
 	queue(env, u);
+	events_add(env, (struct event){ .what = (uint64_t)unit->since, .unit = u, .state = (uint8_t)state });
 	env->admin_check = true;
 }
 

@@ -50,18 +50,20 @@ typedef struct _tao_InitRequest {
     bool has_service;
     char service[65]; /* empty or absent: all of them, or the host */
     bool has_action;
-    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Status: graph; Signal: its name; EventLog: firmware */
+    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Status: graph; Signal: its name; EventLog: firmware; Wait: up, down, done, failed */
     bool has_wait;
     bool wait; /* answer when it is done */
     bool has_verb;
     char verb[40]; /* Explain: of the question */
     pb_callback_t terms; /* … and its arguments: binary Terms, each after its length as a varint */
     bool has_position;
-    uint64_t position; /* Logs: of an answer before, for what has come since */
+    uint64_t position; /* Logs, Events: of an answer before, for what has come since */
     bool has_after;
     int64_t after; /* Logs: not older than this, ns since 1970 */
     bool has_lines;
     uint32_t lines; /* Logs: the last so many; 0 all */
+    bool has_timeout;
+    uint64_t timeout; /* Wait, Events: answer after so many ns, whatever has happened */
 } tao_InitRequest;
 
 typedef struct _tao_ServiceStatus {
@@ -93,6 +95,10 @@ typedef struct _tao_ServiceStatus {
     uint32_t wants; /* … what it wants, so many, then the others */
     pb_size_t moments_count;
     uint32_t moments[4]; /* 1 + ms from the host's start to its first waiting, measuring, starting, and rest; 0 never */
+    /* Only if one service is asked for. 1 + of all of it: CPU time in µs, bytes of memory, processes; of its main process
+ alone, where its cgroup does not tell: CPU time, bytes; 0 not known */
+    pb_size_t usage_count;
+    uint64_t usage[5];
 } tao_ServiceStatus;
 
 typedef struct _tao_HostStatus {
@@ -109,9 +115,11 @@ typedef struct _tao_InitResponse {
     bool has_host;
     tao_HostStatus host;
     pb_callback_t service;
-    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; Logs: lines, each after its time and stream; EventLog: the log */
+    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; Logs: lines, each after its time and stream; EventLog: the log; Events: lines of JSON; Manifest: its files, name and bytes, each after its length as a varint */
     bool has_position;
-    uint64_t position; /* Logs: where what is still to come begins */
+    uint64_t position; /* Logs, Events: where what is still to come begins */
+    bool has_timed_out;
+    bool timed_out; /* Wait, Events */
 } tao_InitResponse;
 
 /* LinuxHost.*: CloudProxy's (PROTOCOL, section 7). stdin, stdout and stderr are indexes of descriptors that came along. */
@@ -153,10 +161,10 @@ extern "C" {
 #define tao_RpcResponseHeader_init_default       {"", 0, false, ""}
 #define tao_RpcRequest_init_default              {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_default             {{{NULL}, NULL}, false, "", false, 0}
-#define tao_InitRequest_init_default             {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0}
-#define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}}
+#define tao_InitRequest_init_default             {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0}
+#define tao_ServiceStatus_init_default           {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}, 0, {0, 0, 0, 0, 0}}
 #define tao_HostStatus_init_default              {{{NULL}, NULL}, false, "", false, "", false, ""}
-#define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
+#define tao_InitResponse_init_default            {false, tao_HostStatus_init_default, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define tao_HostRequest_init_default             {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define tao_HostedProgram_init_default           {{{NULL}, NULL}, 0}
 #define tao_HostResponse_init_default            {{{NULL}, NULL}, {{NULL}, NULL}, false, 0}
@@ -164,10 +172,10 @@ extern "C" {
 #define tao_RpcResponseHeader_init_zero          {"", 0, false, ""}
 #define tao_RpcRequest_init_zero                 {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define tao_RpcResponse_init_zero                {{{NULL}, NULL}, false, "", false, 0}
-#define tao_InitRequest_init_zero                {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0}
-#define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}}
+#define tao_InitRequest_init_zero                {false, "", false, "", false, 0, false, "", {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0}
+#define tao_ServiceStatus_init_zero              {"", "", false, 0, false, 0, false, 0, false, 0, false, "", {{NULL}, NULL}, {{NULL}, NULL}, false, "", false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, 0, {0, 0, 0, 0}, 0, {0, 0, 0, 0, 0}}
 #define tao_HostStatus_init_zero                 {{{NULL}, NULL}, false, "", false, "", false, ""}
-#define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
+#define tao_InitResponse_init_zero               {false, tao_HostStatus_init_zero, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define tao_HostRequest_init_zero                {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define tao_HostedProgram_init_zero              {{{NULL}, NULL}, 0}
 #define tao_HostResponse_init_zero               {{{NULL}, NULL}, {{NULL}, NULL}, false, 0}
@@ -197,6 +205,7 @@ extern "C" {
 #define tao_InitRequest_position_tag             10
 #define tao_InitRequest_after_tag                11
 #define tao_InitRequest_lines_tag                12
+#define tao_InitRequest_timeout_tag              13
 #define tao_ServiceStatus_name_tag               1
 #define tao_ServiceStatus_state_tag              2
 #define tao_ServiceStatus_pid_tag                3
@@ -213,6 +222,7 @@ extern "C" {
 #define tao_ServiceStatus_requires_tag           21
 #define tao_ServiceStatus_wants_tag              22
 #define tao_ServiceStatus_moments_tag            23
+#define tao_ServiceStatus_usage_tag              30
 #define tao_HostStatus_principal_tag             1
 #define tao_HostStatus_place_tag                 2
 #define tao_HostStatus_problem_tag               3
@@ -221,6 +231,7 @@ extern "C" {
 #define tao_InitResponse_service_tag             2
 #define tao_InitResponse_text_tag                3
 #define tao_InitResponse_position_tag            10
+#define tao_InitResponse_timed_out_tag           11
 #define tao_HostRequest_subprin_tag              1
 #define tao_HostRequest_path_tag                 2
 #define tao_HostRequest_args_tag                 3
@@ -277,7 +288,8 @@ X(a, STATIC,   OPTIONAL, STRING,   verb,              4) \
 X(a, CALLBACK, OPTIONAL, BYTES,    terms,             5) \
 X(a, STATIC,   OPTIONAL, UINT64,   position,         10) \
 X(a, STATIC,   OPTIONAL, INT64,    after,            11) \
-X(a, STATIC,   OPTIONAL, UINT32,   lines,            12)
+X(a, STATIC,   OPTIONAL, UINT32,   lines,            12) \
+X(a, STATIC,   OPTIONAL, UINT64,   timeout,          13)
 #define tao_InitRequest_CALLBACK pb_default_field_callback
 #define tao_InitRequest_DEFAULT NULL
 
@@ -297,7 +309,8 @@ X(a, STATIC,   OPTIONAL, INT32,    uid,              12) \
 X(a, CALLBACK, REPEATED, UINT32,   after,            20) \
 X(a, STATIC,   OPTIONAL, UINT32,   requires,         21) \
 X(a, STATIC,   OPTIONAL, UINT32,   wants,            22) \
-X(a, STATIC,   REPEATED, UINT32,   moments,          23)
+X(a, STATIC,   REPEATED, UINT32,   moments,          23) \
+X(a, STATIC,   REPEATED, UINT64,   usage,            30)
 #define tao_ServiceStatus_CALLBACK pb_default_field_callback
 #define tao_ServiceStatus_DEFAULT NULL
 
@@ -313,7 +326,8 @@ X(a, STATIC,   OPTIONAL, STRING,   version,           4)
 X(a, STATIC,   OPTIONAL, MESSAGE,  host,              1) \
 X(a, CALLBACK, REPEATED, MESSAGE,  service,           2) \
 X(a, CALLBACK, OPTIONAL, BYTES,    text,              3) \
-X(a, STATIC,   OPTIONAL, UINT64,   position,         10)
+X(a, STATIC,   OPTIONAL, UINT64,   position,         10) \
+X(a, STATIC,   OPTIONAL, BOOL,     timed_out,        11)
 #define tao_InitResponse_CALLBACK pb_default_field_callback
 #define tao_InitResponse_DEFAULT NULL
 #define tao_InitResponse_host_MSGTYPE tao_HostStatus

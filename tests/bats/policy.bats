@@ -196,6 +196,8 @@ admin_words()
 		Status) echo status s ;;
 		Reload) echo reload ;;
 		Audit) echo audit ;;
+		Events) echo events --timeout 50ms ;;
+		Manifest) echo reload manifest --dry-run ;;
 		Logs) echo logs s ;;
 		Signal) echo signal s CONT ;;
 		EventLog) echo eventlog ;;

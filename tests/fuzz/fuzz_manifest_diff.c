@@ -23,13 +23,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	size_t n = all.n * input[0] / 255;
 	struct span a = span_of(all.p, n), b = span_of(all.p + n, all.n - n);
 	struct wr w = wr_to(text, sizeof text);
-	int r = manifest_diff(a, a, &w);
+	int r = manifest_diff(a, a, ", ", &w);
 	must(r <= 0 && w.n == 0);
-	r = manifest_diff(a, b, &w);
+	r = manifest_diff(a, b, ", ", &w);
 	must(w.err == ERR_NONE && (r > 0 || w.n == 0));
 	for (size_t i = 0; i < w.n; i++)
 		must(text[i] >= 0x20 && text[i] != 0x7f);
 	struct wr v = wr_to(text, sizeof text);
-	must((manifest_diff(b, a, &v) > 0) == (r > 0));
+	must((manifest_diff(b, a, ", ", &v) > 0) == (r > 0));
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "../../init/audit.h"
 #include "../../init/environment.h"
+#include "../../init/events.h"
 #include "../../init/log.h"
 #include "../../init/sys.h"
 #include "test.h"
@@ -188,6 +189,35 @@ TEST(repeats_are_counted)
 	CHECK_INT(lines(listed(), "\"seq\""), 7 + 3 + 1 + 1);
 }
 
+TEST(decisions_are_events)
+{
+	static struct events events;
+	begin(NULL);
+	decide(1, false, VERB_Seal, ALLOW, 0, "before somebody asks");
+	env.events = &events;
+	/* A repeat is one when its line would be written anew; who follows them makes none by that. */
+	for (int i = 0; i < 5; i++) {
+		decide(1, false, VERB_Seal, ALLOW, 1, "r");
+		decide(-1, true, VERB_Events, ALLOW, 1, "r");
+	}
+	CHECK_INT(events.n, 3);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(events.at[i].what == 2 && events.at[i].state == UNIT_STATES);
+	/* Records are found by their numbers in both tables. */
+	decide(2, false, VERB_Seal, DENY, 1, "r");
+	CHECK_INT(events.at[3].what, 4);
+	char text[AUDIT_LINE_MAX];
+	struct wr w = wr_to(text, sizeof text - 1);
+	CHECK(audit_write(&env, 2, &w) && audit_write(&env, 4, &w));
+	text[w.n] = '\0';
+	CHECK_INT(lines(text, "\n"), 2);
+	CHECK_INT(lines(text, "{\"seq\":2,"), 1);
+	CHECK_INT(lines(text, "\"count\":5"), 1);
+	CHECK_INT(lines(text, "{\"seq\":4,"), 1);
+	CHECK(audit_write(&env, 3, NULL) && !audit_write(&env, 5, NULL));
+	CHECK_INT(lines(listed(), "\"count\":5"), 2);
+}
+
 TEST(allows_displace_no_denial)
 {
 	begin(NULL);
@@ -318,6 +348,7 @@ int main(void)
 {
 	RUN(a_record_is_a_line_of_json);
 	RUN(repeats_are_counted);
+	RUN(decisions_are_events);
 	RUN(allows_displace_no_denial);
 	RUN(who_fills_the_table_displaces_his_own);
 	RUN(lines_are_sent_as_the_worker_takes_them);

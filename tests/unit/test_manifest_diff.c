@@ -9,7 +9,7 @@ static char text[256];
 static int differ(const char *was, const char *is, size_t room)
 {
 	struct wr w = wr_to(text, room);
-	int r = manifest_diff(span_str(was), span_str(is), &w);
+	int r = manifest_diff(span_str(was), span_str(is), ", ", &w);
 	CHECK(w.err == ERR_NONE);
 	text[w.n] = '\0';
 	return r;
@@ -53,6 +53,15 @@ TEST(room)
 	CHECK_STR(text, "");
 }
 
+TEST(between)
+{
+	struct wr w = wr_to(text, sizeof text - 1);
+	const char *is = "{\"services\":{\"db\":{\"exec\":1,\"env\":2,\"nice\":3}}}";
+	CHECK_INT(manifest_diff(span_str(A), span_str(is), "\n", &w), 3);
+	text[w.n] = '\0';
+	CHECK_STR(text, "services.db.exec\nservices.db.env\nservices.db.nice");
+}
+
 TEST(no_manifests)
 {
 	CHECK(differ(A, "{", 255) < 0);
@@ -67,6 +76,7 @@ int main(void)
 	RUN(nothing);
 	RUN(paths);
 	RUN(room);
+	RUN(between);
 	RUN(no_manifests);
 	return test_end();
 }
