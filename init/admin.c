@@ -448,7 +448,7 @@ static void check_wait(struct env *env, uint32_t c, bool late)
 	bool rest = unit_at_rest(unit) && (!look || env->booted || env->stopping);
 	if (!late && !rest && !(up && unit->state == UNIT_UP))
 		return;
-	call.response.has_timed_out = call.response.timed_out = late;
+	call.response.has_timed_out = call.response.timed_out = late && !rest;
 	if (!look && up && unit->state != UNIT_UP && unit->state != UNIT_DONE)
 		snprintf(call.error, sizeof call.error, "%s is %s: %.100s",
 			 env->manifest.services[client->waits_for].name, unit_state_text(unit->state),
