@@ -86,9 +86,10 @@ void admin_accept(struct env *env, uint32_t listener)
 
 void admin_timer(struct env *env, uint32_t c)
 {
-	if (env->clients[c].open && env->clients[c].waits_look)
+	const struct admin_client *client = &env->clients[c];
+	if (client->open && client->waits_for >= 0)
 		admin_time_is_up(env, c);
-	else if (env->clients[c].open)
+	else if (client->open)
 		close_client(env, c);
 }
 
@@ -300,7 +301,7 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 		client->wait_seq = header.seq;
 		client->wait_op = method->op;
 		env->admin_check = true;
-		if (client->waits_look && call.request.has_timeout && call.request.timeout < INT64_MAX / 2)
+		if (call.request.has_timeout && call.request.timeout < INT64_MAX / 2)
 			loop_timer(&env->loop, TIMER_CLIENT(env, c), sys_now() + (int64_t)call.request.timeout);
 		else
 			loop_cancel(&env->loop, TIMER_CLIENT(env, c));
@@ -373,87 +374,86 @@ void admin_wait_for(struct admin_call *call, enum waits_how how)
 	call->later = true;
 }
 
-void admin_look_for(struct admin_call *call, enum waits_how how)
+/* Has what a client waits for come? Then its answer is in the call. late: its time is up. */
+
+static bool check_policy(struct admin_call *call)
 {
-	admin_wait_for(call, how);
-	call->env->clients[call->client].waits_look = true;
+	const struct env *env = call->env;
+	struct admin_client *client = &env->clients[call->client];
+	if ((int32_t)(env->policy_done - client->waits_policy) < 0)
+		return false;
+	client->waits_policy = 0;
+	snprintf(call->error, sizeof call->error, "%s", env->policy_problem);
+	return true;
 }
 
-/* What it waits for has come. */
-static void end_wait(struct admin_call *call)
+static bool check_program(struct admin_call *call, bool start)
+{
+	static struct host_call host; /* of one answer: large */
+	memset(&host, 0, sizeof host);
+	call->host = &host;
+	return host_waited(call, start);
+}
+
+static bool check_events(struct admin_call *call, bool late)
 {
 	struct env *env = call->env;
 	struct admin_client *client = &env->clients[call->client];
-	client->waits_for = -1;
-	client->waits_policy = 0;
-	client->waits_look = false;
-	loop_change(&env->loop, SOURCE_CLIENT, call->client, client->stream.fd, EPOLLIN);
-	write_answer(call, client->wait_op, client->wait_seq);
-}
-
-static void check_policy(struct env *env, uint32_t c)
-{
-	struct admin_client *client = &env->clients[c];
-	struct admin_call call = { .env = env, .client = c, .only = -1 };
-	if ((int32_t)(env->policy_done - client->waits_policy) < 0)
-		return;
-	snprintf(call.error, sizeof call.error, "%s", env->policy_problem);
-	end_wait(&call);
-}
-
-static void check_program(struct env *env, uint32_t c)
-{
-	struct admin_client *client = &env->clients[c];
-	struct host_call host = { .prin = { NULL, 0 } };
-	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .host = &host };
-	if (host_waited(&call, client->waits_how == WAITS_PROGRAM_START))
-		end_wait(&call);
-}
-
-static void check_events(struct env *env, uint32_t c, bool late)
-{
-	struct admin_client *client = &env->clients[c];
-	struct admin_call call = { .env = env, .client = c, .only = -1 };
 	struct wr w = wr_to(env->data, env->data_cap);
 	events_write(env, &client->wait_position, &w);
-	if (w.n == 0 && !late)
-		return;
-	call.text = wr_span(&w);
-	call.response.has_position = true;
-	call.response.position = client->wait_position;
-	call.response.has_timed_out = call.response.timed_out = late;
-	end_wait(&call);
+	call->text = wr_span(&w);
+	call->response.has_position = true;
+	call->response.position = client->wait_position;
+	call->response.has_missed = late;
+	call->response.missed = WAIT_LATE;
+	return w.n > 0 || late;
 }
 
-/* late: its time is up. */
+static bool check_states(struct admin_call *call, bool late)
+{
+	const struct env *env = call->env;
+	const struct admin_client *client = &env->clients[call->client];
+	const struct unit *unit = &env->units[call->only];
+	bool ordered = client->waits_how == WAITS_ORDERED, come = (client->wait_states & 1U << unit->state) != 0;
+	/* Whoever is at rest stays so, unless somebody orders otherwise; but before the boot all are. */
+	bool rest = unit_at_rest(unit) && (ordered || env->booted || env->stopping);
+	call->with_services = true;
+	call->response.has_missed = !come;
+	call->response.missed = rest ? WAIT_NEVER : WAIT_LATE;
+	if (ordered && !come)
+		snprintf(call->error, sizeof call->error, "%s is %s: %.100s",
+			 env->manifest.services[call->only].name, unit_state_text(unit->state),
+			 unit->reason != NULL ? unit->reason : "");
+	return come || rest || late;
+}
+
+static bool has_come(struct admin_call *call, bool late)
+{
+	const struct admin_client *client = &call->env->clients[call->client];
+	if (client->waits_policy != 0)
+		return check_policy(call);
+	switch (client->waits_how) {
+	case WAITS_EVENTS:
+		return check_events(call, late);
+	case WAITS_PROGRAM_START:
+	case WAITS_PROGRAM_END:
+		return check_program(call, client->waits_how == WAITS_PROGRAM_START);
+	case WAITS_ORDERED:
+	case WAITS_STATES:
+		break;
+	}
+	return check_states(call, late);
+}
+
 static void check_wait(struct env *env, uint32_t c, bool late)
 {
 	struct admin_client *client = &env->clients[c];
-	if (client->waits_policy != 0) {
-		check_policy(env, c);
+	struct admin_call call = { .env = env, .client = c, .only = client->waits_for };
+	if (!has_come(&call, late))
 		return;
-	}
-	if (client->waits_how == WAITS_EVENTS) {
-		check_events(env, c, late);
-		return;
-	}
-	if (client->waits_how >= WAITS_PROGRAM_START) {
-		check_program(env, c);
-		return;
-	}
-	const struct unit *unit = &env->units[client->waits_for];
-	bool up = client->waits_how == WAITS_UP, look = client->waits_look;
-	struct admin_call call = { .env = env, .client = c, .only = client->waits_for, .with_services = true };
-	/* Before the boot all are at rest, but not for good. */
-	bool rest = unit_at_rest(unit) && (!look || env->booted || env->stopping);
-	if (!late && !rest && !(up && unit->state == UNIT_UP))
-		return;
-	call.response.has_timed_out = call.response.timed_out = late && !rest;
-	if (!look && up && unit->state != UNIT_UP && unit->state != UNIT_DONE)
-		snprintf(call.error, sizeof call.error, "%s is %s: %.100s",
-			 env->manifest.services[client->waits_for].name, unit_state_text(unit->state),
-			 unit->reason != NULL ? unit->reason : "");
-	end_wait(&call);
+	client->waits_for = -1;
+	loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
+	write_answer(&call, client->wait_op, client->wait_seq);
 }
 
 void admin_time_is_up(struct env *env, uint32_t c)

@@ -223,7 +223,7 @@ void audit_again(struct env *env, uint16_t u, enum verb verb)
 
 /* ---- as lines ---- */
 
-static void put(struct wr *w, const char *text)
+void audit_put(struct wr *w, const char *text)
 {
 	wr_span_bytes(w, span_str(text));
 }
@@ -231,16 +231,16 @@ static void put(struct wr *w, const char *text)
 /* What PID 1 writes is ASCII, but for names out of the manifest, which are letters, digits and a few signs. */
 void audit_put_string(struct wr *w, const char *key, const char *text)
 {
-	put(w, ",\"");
-	put(w, key);
-	put(w, "\":\"");
+	audit_put(w, ",\"");
+	audit_put(w, key);
+	audit_put(w, "\":\"");
 	for (; *text != '\0'; text++) {
 		uint8_t c = (uint8_t)*text;
 		if (c == '"' || c == '\\')
 			wr_u8(w, '\\');
 		wr_u8(w, c < ' ' || c > '~' ? '?' : c);
 	}
-	put(w, "\"");
+	audit_put(w, "\"");
 }
 
 static void put_hex(struct wr *w, const char *key, const uint8_t head[static 8])
@@ -260,16 +260,16 @@ void audit_put_time(struct wr *w, const char *key, int64_t ns)
 
 static void write_line(const struct env *env, const struct record *r, uint64_t left_out, struct wr *w)
 {
-	put(w, "{\"seq\":");
+	audit_put(w, "{\"seq\":");
 	wr_decimal(w, r->seq);
 	audit_put_time(w, "time", r->first);
 	audit_put_string(w, "boot", env->audit->boot);
 	if (r->caller.unit >= 0)
 		audit_put_string(w, "service", env->manifest.services[r->caller.unit].name);
 	if (r->caller.admin) {
-		put(w, ",\"uid\":");
+		audit_put(w, ",\"uid\":");
 		wr_decimal(w, r->caller.uid);
-		put(w, ",\"gid\":");
+		audit_put(w, ",\"gid\":");
 		wr_decimal(w, r->caller.gid);
 	}
 	put_hex(w, "principal", r->principal);
@@ -278,15 +278,15 @@ static void write_line(const struct env *env, const struct record *r, uint64_t l
 	audit_put_string(w, "verdict", r->verdict == ALLOW ? "allow" : "deny");
 	audit_put_string(w, "rule", r->rule);
 	if (r->count > 1) {
-		put(w, ",\"count\":");
+		audit_put(w, ",\"count\":");
 		wr_decimal(w, r->count);
 		audit_put_time(w, "last", r->last);
 	}
 	if (left_out > 0) {
-		put(w, ",\"left_out\":");
+		audit_put(w, ",\"left_out\":");
 		wr_decimal(w, left_out);
 	}
-	put(w, "}\n");
+	audit_put(w, "}\n");
 }
 
 /* The record with the least number that is greater than after, of one table. */
@@ -313,7 +313,7 @@ bool audit_write(const struct env *env, uint64_t seq, struct wr *out)
 	const struct record *r = record_of(&audit->denied, seq);
 	if (r == NULL)
 		r = record_of(&audit->allowed, seq);
-	if (r != NULL && out != NULL)
+	if (r != NULL)
 		write_line(env, r, 0, out);
 	return r != NULL;
 }
@@ -339,8 +339,8 @@ void audit_explain(const struct env *env, struct wr *out)
 	for (uint64_t i = first; i < n; i++) {
 		uint64_t seq = audit->derivation[i % DERIVATIONS].seq;
 		audit_write(env, seq, out);
-		put(out, audit->derivation[i % DERIVATIONS].text);
-		put(out, "\n");
+		audit_put(out, audit->derivation[i % DERIVATIONS].text);
+		audit_put(out, "\n");
 	}
 }
 

@@ -36,9 +36,10 @@ int audit_worker(int socket, void *arg);
 
 /* The records as lines of JSON, the oldest first. */
 void audit_list(const struct env *env, struct wr *out);
-/* The record of that number as a line of JSON, if it is still there; out NULL: only that. */
+/* The record of that number as a line of JSON, if it is still there. */
 bool audit_write(const struct env *env, uint64_t seq, struct wr *out);
-/* Parts of such a line: ,"key":"text". */
+/* Parts of such a line: as it is; ,"key":"text". */
+void audit_put(struct wr *w, const char *text);
 void audit_put_string(struct wr *w, const char *key, const char *text);
 void audit_put_time(struct wr *w, const char *key, int64_t ns);
 /* The last denials with what was closest, as it stood when they were made. */

@@ -225,7 +225,7 @@ int cmd_check(const char *file)
 	struct diag diag = { "" };
 	struct wr warn = wr_to(warnings, sizeof warnings - 1), out = wr_to(table, sizeof table);
 	bool can_setuid = sys_can_setuid();
-	int r = manifest_load(file, &arena, &manifest, &can_setuid, &diag, &warn, -1);
+	int r = manifest_load(file, &arena, &manifest, &can_setuid, &diag, &warn, NULL);
 	print_lines("warning: ", warnings);
 	if (r < 0) {
 		fprintf(stderr, "%s\n", diag.text);

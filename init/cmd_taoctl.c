@@ -6,6 +6,7 @@
 #include "command.h"
 #include "ctl.h"
 #include "manifest.h"
+#include "rpc.h"
 #include "sys.h"
 
 static const struct {
@@ -35,11 +36,11 @@ static void print_usage(FILE *to)
 	      "  -n LINES    logs: the last so many\n"
 	      "  --since AGE logs: not older, such as 5m (s, m, h, d)\n"
 	      "  --state STATE   wait: up (the default), down, done or failed\n"
-	      "  --timeout TIME  wait, events: no longer, such as 30s\n"
+	      "  --timeout TIME  wait, start ..., events: no longer, such as 30s\n"
 	      "  --dry-run   reload manifest: show what would change\n"
 	      "\n"
 	      "Exit status: 0 done; 1 refused or failed; 2 wrong usage; 3 the host cannot be reached; 4 not "
-	      "understood; of wait: 5 not in time; 6 not by itself.\n",
+	      "understood; of wait: 5 not by itself; 6 not in time.\n",
 	      to);
 }
 
@@ -54,22 +55,13 @@ static bool read_lines(const char *text, uint32_t *lines)
 /* A number and its unit, in ns. */
 static bool read_time(const char *text, int64_t *ns)
 {
-	static const struct {
-		char unit[3];
-		int64_t ns;
-	} units[] = { { "ms", NS_PER_MS },
-		      { "s", NS_PER_S },
-		      { "m", 60 * NS_PER_S },
-		      { "h", 3600 * NS_PER_S },
-		      { "d", 86400 * NS_PER_S } };
+	static const char units[] = "smhd";
+	static const int32_t seconds[] = { 1, 60, 3600, 86400 };
 	char *end;
 	long n = strtol(text, &end, 10);
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (n >= 0 && n <= 36500 && strcmp(units[i].unit, end) == 0) {
-			*ns = n * units[i].ns;
-			return true;
-		}
-	return false;
+	const char *unit = *end != '\0' && end[1] == '\0' ? strchr(units, *end) : NULL;
+	*ns = n * (unit != NULL ? seconds[unit - units] * NS_PER_S : NS_PER_MS);
+	return n >= 0 && n <= 36500 && (unit != NULL || strcmp(end, "ms") == 0);
 }
 
 int cmd_taoctl(int argc, char **argv)
@@ -97,8 +89,8 @@ int cmd_taoctl(int argc, char **argv)
 			i++;
 		} else if (strcmp(argv[i], "--state") == 0 && i + 1 < argc) {
 			ctl.state = argv[++i];
-		} else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc &&
-			   read_time(argv[i + 1], &ctl.timeout) && ctl.timeout > 0) {
+		} else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc && read_time(argv[i + 1], &age)) {
+			ctl.deadline = sys_now() + age;
 			i++;
 		} else if (strcmp(argv[i], "--dry-run") == 0) {
 			ctl.dry_run = true;
@@ -140,10 +132,8 @@ static void print(const struct ctl *ctl, const struct ctl_answer *answer, bool i
 int ctl_list(const struct ctl *ctl, int argc, char **argv)
 {
 	struct ctl_answer answer;
-	if (argc > 0) {
-		fprintf(stderr, "taoctl: list takes no argument (%s)\n", argv[0]);
+	if (!ctl_no_argument("list", argc, argv))
 		return CTL_USAGE;
-	}
 	int r = ctl_ask(ctl, &(struct ctl_question){ .op = "TaoInit.Status" }, &answer);
 	if (r == CTL_OK)
 		print(ctl, &answer, false);
@@ -182,9 +172,17 @@ static int each(const struct ctl *ctl, const char *op, const char *word, int arg
 	}
 	for (int i = 0; i < argc; i++) {
 		struct ctl_answer answer;
-		int r = ctl_ask(ctl, &(struct ctl_question){ .op = op, .service = argv[i] }, &answer);
+		const struct ctl_question q = {
+			.op = op, .service = argv[i], .action = ctl->state, .timeout = ctl_left(ctl)
+		};
+		int r = ctl_ask(ctl, &q, &answer);
 		if (r == CTL_OK)
 			print(ctl, &answer, false);
+		if (r == CTL_OK && answer.missed > 0) {
+			fprintf(stderr, "taoctl: %s is not %s %s\n", argv[i], ctl->state,
+				answer.missed == WAIT_LATE ? "yet" : "and will not be by itself");
+			r = CTL_NEVER - WAIT_NEVER + (int)answer.missed;
+		}
 		ctl_free(&answer);
 		worst = r > worst ? r : worst;
 	}
@@ -206,16 +204,17 @@ int ctl_restart(const struct ctl *ctl, int argc, char **argv)
 	return each(ctl, "TaoInit.Restart", "restart", argc, argv);
 }
 
+int ctl_wait(const struct ctl *ctl, int argc, char **argv)
+{
+	return each(ctl, "TaoInit.Wait", "wait", argc, argv);
+}
+
 int ctl_shutdown(const struct ctl *ctl, int argc, char **argv)
 {
-	struct ctl_answer answer;
 	if (argc > 1) {
 		fprintf(stderr, "taoctl: shutdown takes one word: exit, reboot, poweroff or halt\n");
 		return CTL_USAGE;
 	}
-	int r = ctl_ask(ctl,
-			&(struct ctl_question){ .op = "TaoInit.Shutdown", .action = argc == 1 ? argv[0] : NULL },
-			&answer);
-	ctl_free(&answer);
-	return r;
+	return ctl_order(ctl,
+			 &(struct ctl_question){ .op = "TaoInit.Shutdown", .action = argc == 1 ? argv[0] : NULL });
 }

@@ -254,7 +254,7 @@ static int load_manifest(const struct log_options *o, const char *file, struct p
 	struct arena arena;
 	struct diag diag = { "" };
 	bool can_setuid = sys_can_setuid();
-	if (manifest_load(file, &arena, &p->manifest, &can_setuid, &diag, &warn, -1) < 0)
+	if (manifest_load(file, &arena, &p->manifest, &can_setuid, &diag, &warn, NULL) < 0)
 		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "%s", diag.text);
 	const struct host *host = &p->manifest.host;
 	struct guard guard = { .class = host->guard };

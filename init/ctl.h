@@ -19,8 +19,8 @@ enum ctl_exit {
 	CTL_UNREACHABLE = 3,
 	CTL_PROTOCOL = 4,
 	/* Of wait. */
-	CTL_LATE = 5,
-	CTL_NEVER = 6,
+	CTL_NEVER = 5, /* as enum wait_missed, from here on */
+	CTL_LATE = 6,
 };
 
 struct ctl_service {
@@ -48,7 +48,7 @@ struct ctl_answer {
 	char *text;	      /* malloc'd, text_n bytes and a NUL; NULL: none */
 	size_t text_n;
 	uint64_t position;
-	bool timed_out;
+	uint32_t missed;
 	char place[16], problem[512], version[32];
 };
 
@@ -61,7 +61,7 @@ struct ctl {
 	int64_t since;	/* ns since 1970 */
 	/* Of wait and events. */
 	const char *state;
-	int64_t timeout; /* ns; 0: none */
+	int64_t deadline; /* sys_now() then; 0: none */
 	/* Of reload. */
 	bool dry_run;
 };
@@ -79,10 +79,16 @@ struct ctl_question {
 /* Asks and waits for the answer: CTL_OK, or another status with the error printed. */
 int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct ctl_answer *answer);
 void ctl_free(struct ctl_answer *answer);
+/* The same, of which nothing but the status matters. */
+int ctl_order(const struct ctl *ctl, const struct ctl_question *question);
+/* Until the deadline, for a question; 1 ns, which is over at once, when it has passed. */
+uint64_t ctl_left(const struct ctl *ctl);
+/* False, and said: there are some. */
+bool ctl_no_argument(const char *word, int argc, char **argv);
 
 /* Output. */
-/* A line of audit and events: JSON. */
-void ctl_print_record(const char *line);
+/* Lines of audit and events: JSON. */
+void ctl_print_records(const struct ctl *ctl, const struct ctl_answer *answer);
 /* reload manifest. */
 int ctl_manifest(const struct ctl *ctl, const char *file);
 void ctl_print_list(const struct ctl_answer *answer);

@@ -169,7 +169,7 @@ static int decode_body(struct span body, struct ctl_answer *answer)
 	if (!pb_decode(&in, tao_InitResponse_fields, &response))
 		return CTL_PROTOCOL;
 	answer->position = response.position;
-	answer->timed_out = response.timed_out;
+	answer->missed = response.missed;
 	if (!response.has_host && answer->has_host)
 		return CTL_OK; /* the next page */
 	answer->has_host = response.has_host;
@@ -220,4 +220,25 @@ int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct c
 	int r = send_request(fd, ctl, question) < 0 ? CTL_PROTOCOL : read_answer(fd, answer);
 	sys_close(fd);
 	return r;
+}
+
+int ctl_order(const struct ctl *ctl, const struct ctl_question *question)
+{
+	struct ctl_answer answer;
+	int r = ctl_ask(ctl, question, &answer);
+	ctl_free(&answer);
+	return r;
+}
+
+uint64_t ctl_left(const struct ctl *ctl)
+{
+	int64_t left = ctl->deadline - sys_now();
+	return ctl->deadline == 0 ? 0 : left > 0 ? (uint64_t)left : 1;
+}
+
+bool ctl_no_argument(const char *word, int argc, char **argv)
+{
+	if (argc > 0)
+		fprintf(stderr, "taoctl: %s takes no argument (%s)\n", word, argv[0]);
+	return argc == 0;
 }

@@ -38,10 +38,8 @@ static cJSON *json_graph(const struct ctl_answer *a, const struct ctl_service *s
 /* The host's graph; places are looked at before they are used. */
 static int ask_graph(const struct ctl *ctl, const char *word, int argc, char **argv, struct ctl_answer *a)
 {
-	if (argc > 0) {
-		fprintf(stderr, "taoctl: %s takes no argument (%s)\n", word, argv[0]);
+	if (!ctl_no_argument(word, argc, argv))
 		return CTL_USAGE;
-	}
 	int r = ctl_ask(ctl, &(struct ctl_question){ .op = "TaoInit.Status", .action = "graph" }, a);
 	for (size_t i = 0; i < a->n; i++)
 		for (uint32_t k = 0; k < a->services[i].n_after; k++)

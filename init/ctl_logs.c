@@ -25,16 +25,12 @@ struct followed {
 
 int ctl_signal(const struct ctl *ctl, int argc, char **argv)
 {
-	struct ctl_answer answer;
 	if (argc != 2) {
 		fprintf(stderr, "taoctl: signal takes a service and a signal, such as HUP\n");
 		return CTL_USAGE;
 	}
-	int r = ctl_ask(ctl,
-			&(struct ctl_question){ .op = "TaoInit.Signal", .service = argv[0], .action = argv[1] },
-			&answer);
-	ctl_free(&answer);
-	return r;
+	return ctl_order(ctl,
+			 &(struct ctl_question){ .op = "TaoInit.Signal", .service = argv[0], .action = argv[1] });
 }
 
 /* A line that is a line, or NULL. */

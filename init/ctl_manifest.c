@@ -11,103 +11,74 @@
 #include "ctl.h"
 #include "manifest.h"
 #include "sys.h"
-#include "sys_output.h"
 
 /* Paths of what differs. */
 #define DIFFERENCE_MAX ((size_t)1 << 20)
-/* A manifest and the names of its files. */
-#define KEPT_MAX (MANIFEST_BYTES_MAX + ((size_t)1 << 20))
 
-/* What manifest_load() keeps: its own file is the first, then those that it includes. */
+/* Files as manifest_load() keeps them: a name and a text, each with a NUL behind it. */
 struct kept {
-	struct {
-		struct span name, json;
-	} files[MANIFEST_FILES_MAX];
-	unsigned n;
+	const char *at, *end;
 };
 
-static bool split(struct span bytes, struct kept *kept)
+static bool is_whole(struct kept kept)
 {
-	struct rd r = rd_from(bytes);
-	for (kept->n = 0; r.n > 0 && kept->n < MANIFEST_FILES_MAX; kept->n++) {
-		kept->files[kept->n].name = rd_var_bytes(&r);
-		kept->files[kept->n].json = rd_var_bytes(&r);
-	}
-	return rd_end(&r) == ERR_NONE && kept->n > 0;
+	unsigned n = 0;
+	for (const char *p = kept.at; p < kept.end; p++)
+		n += *p == '\0';
+	return n > 0 && n % 2 == 0 && kept.end[-1] == '\0';
 }
 
-static struct span last_name(struct span path)
+static const char *next(const char *string)
 {
-	size_t at = path.n;
-	while (at > 0 && path.p[at - 1] != '/')
-		at--;
-	return span_of(path.p + at, path.n - at);
+	return string + strlen(string) + 1;
 }
 
-/* The same file of the other: the first is the first, whatever it is called; what there is none of has no services. */
-static struct span other(const struct kept *kept, unsigned i, struct span name)
+static const char *last_name(const char *path)
 {
-	if (i == 0)
-		return kept->files[0].json;
-	for (i = 1; i < kept->n; i++)
-		if (span_equal(last_name(kept->files[i].name), last_name(name)))
-			return kept->files[i].json;
-	return span_of(NULL, 0);
+	const char *slash = strrchr(path, '/');
+	return slash != NULL ? slash + 1 : path;
 }
 
-static void differ(struct span was, struct span is, struct wr *out)
+/* The text of the file of that name; NULL: there is none. */
+static const char *find(struct kept kept, const char *name)
 {
-	static const char nothing[] = "{\"version\":1,\"services\":{}}";
+	while (kept.at < kept.end && strcmp(last_name(kept.at), last_name(name)) != 0)
+		kept.at = next(next(kept.at));
+	return kept.at < kept.end ? next(kept.at) : NULL;
+}
+
+static void differ(const char *was, const char *is, struct wr *out)
+{
 	struct wr one = wr_to(out->p + out->n, out->cap - out->n);
-	if (manifest_diff(was.p != NULL ? was : span_str(nothing), is.p != NULL ? is : span_str(nothing), "\n",
-			  &one) > 0) {
+	if (manifest_diff(span_str(was), span_str(is), "\n", &one) > 0) {
 		wr_u8(&one, '\n');
 		out->n += one.n;
 	}
 }
 
-static void compare(const struct kept *was, const struct kept *is, struct wr *out)
+/* The first is the manifest itself, whatever it is called; the others are included. */
+static void compare(struct kept was, struct kept is, struct wr *out)
 {
-	for (unsigned i = 0; i < was->n; i++)
-		differ(was->files[i].json, other(is, i, was->files[i].name), out);
-	for (unsigned i = 1; i < is->n; i++)
-		if (other(was, i, is->files[i].name).p == NULL)
-			differ(span_of(NULL, 0), is->files[i].json, out);
+	static const char nothing[] = "{\"version\":1,\"services\":{}}";
+	differ(next(was.at), next(is.at), out);
+	was.at = next(next(was.at));
+	is.at = next(next(is.at));
+	for (const char *at = was.at, *found; at < was.end; at = next(next(at))) {
+		found = find(is, at);
+		differ(next(at), found != NULL ? found : nothing, out);
+	}
+	for (const char *at = is.at; at < is.end; at = next(next(at)))
+		if (find(was, at) == NULL)
+			differ(nothing, next(at), out);
 }
 
-/* The end of a line of manifest_diff()'s, if it is that: taken off. */
-static bool cut(char *line, const char *end)
-{
-	size_t n = strlen(line), k = strlen(end);
-	bool has = n > k && strcmp(line + n - k, end) == 0;
-	if (has)
-		line[n - k] = '\0';
-	return has;
-}
-
-static void print(const struct ctl *ctl, char *lines)
+static void print_json(char *lines)
 {
 	cJSON *all = cJSON_CreateObject(), *changes = cJSON_AddArrayToObject(all, "changes");
-	char *rest = NULL, *line = strtok_r(lines, "\n", &rest);
-	if (!ctl->json)
-		puts(line == NULL ? "nothing differs" : "At the next boot (taoctl shutdown reboot):");
-	for (; line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		const char *change = cut(line, " (new)")	 ? "new"
-				     : cut(line, " (taken out)") ? "removed"
-								 : "changed";
-		if (!ctl->json) {
-			printf("%-7s  %s\n", change, line);
-			continue;
-		}
-		cJSON *o = cJSON_CreateObject();
-		cJSON_AddStringToObject(o, "path", line);
-		cJSON_AddStringToObject(o, "change", change);
-		cJSON_AddItemToArray(changes, o);
-	}
-	if (ctl->json)
-		ctl_put_json(all);
-	else
-		cJSON_Delete(all);
+	char *rest = NULL;
+	for (char *line = strtok_r(lines, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+		cJSON_AddItemToArray(changes, cJSON_CreateString(line));
+	ctl_put_json(all);
 }
 
 /* As the host would. */
@@ -116,35 +87,32 @@ static bool load(const char *file, struct kept *kept)
 	struct arena arena;
 	struct manifest manifest;
 	struct diag diag = { "" };
-	uint8_t *bytes = sys_map(KEPT_MAX);
+	struct span files;
 	bool can_setuid = sys_can_setuid();
-	int fd = sys_memory("manifest", 0);
-	if (manifest_load(file, &arena, &manifest, &can_setuid, &diag, NULL, fd) < 0) {
+	bool good = manifest_load(file, &arena, &manifest, &can_setuid, &diag, NULL, &files) >= 0;
+	if (good)
+		*kept = (struct kept){ (const char *)files.p, (const char *)files.p + files.n };
+	else
 		fprintf(stderr, "taoctl: %s\n", diag.text);
-		return false;
-	}
-	ssize_t n = bytes != NULL ? sys_pread(fd, bytes, KEPT_MAX, 0) : -1;
-	return n > 0 && split(span_of(bytes, (size_t)n), kept);
+	return good;
 }
 
 int ctl_manifest(const struct ctl *ctl, const char *file)
 {
-	static struct kept was, is;
 	struct ctl_answer answer;
-	char *lines = sys_map(DIFFERENCE_MAX), *own = NULL;
-	struct wr out = wr_to(lines, lines != NULL ? DIFFERENCE_MAX - 1 : 0);
+	char *lines = sys_map(DIFFERENCE_MAX);
 	int r = ctl_ask(ctl, &(struct ctl_question){ .op = "TaoInit.Manifest" }, &answer);
-	if (r == CTL_OK && !split(span_of(answer.text, answer.text_n), &was))
-		r = CTL_PROTOCOL;
-	if (r == CTL_OK && file == NULL)
-		file = own = strndup((const char *)was.files[0].name.p, was.files[0].name.n);
-	if (r == CTL_OK && (file == NULL || lines == NULL || !load(file, &is)))
+	struct kept was = { answer.text, answer.text + answer.text_n }, is;
+	if (r == CTL_OK && (lines == NULL || !is_whole(was) || !load(file != NULL ? file : was.at, &is)))
 		r = CTL_REFUSED;
 	if (r == CTL_OK) {
-		compare(&was, &is, &out);
-		print(ctl, lines);
+		struct wr out = wr_to(lines, DIFFERENCE_MAX - 1);
+		compare(was, is, &out);
+		if (ctl->json)
+			print_json(lines);
+		else
+			fputs(out.n > 0 ? lines : "nothing differs\n", stdout);
 	}
-	free(own);
 	ctl_free(&answer);
 	return r;
 }

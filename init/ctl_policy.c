@@ -12,31 +12,16 @@
 #include "boundary.h"
 #include "ctl.h"
 
-static int no_argument(const char *word, int argc, char **argv)
-{
-	if (argc == 0)
-		return CTL_OK;
-	fprintf(stderr, "taoctl: %s takes no argument (%s)\n", word, argv[0]);
-	return CTL_USAGE;
-}
-
 int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 {
-	struct ctl_answer answer;
 	bool manifest = argc > 0 && strcmp(argv[0], "manifest") == 0;
 	if (manifest && argc <= 2 && ctl->dry_run)
 		return ctl_manifest(ctl, argv[1]);
-	if (manifest || argc > 1 || ctl->dry_run || (argc == 1 && strcmp(argv[0], "policy") != 0)) {
-		fprintf(stderr,
-			manifest && !ctl->dry_run
-				? "taoctl: a host reads its manifest when it boots: taoctl shutdown reboot; "
-				  "--dry-run shows what will have changed\n"
-				: "taoctl: reload takes nothing, policy, or manifest [FILE] --dry-run\n");
+	if (argc > 1 || ctl->dry_run || (argc == 1 && strcmp(argv[0], "policy") != 0)) {
+		fprintf(stderr, "taoctl: reload takes policy, or manifest [FILE] --dry-run\n");
 		return CTL_USAGE;
 	}
-	int r = ctl_ask(ctl, &(struct ctl_question){ .op = "TaoInit.Reload" }, &answer);
-	ctl_free(&answer);
-	return r;
+	return ctl_order(ctl, &(struct ctl_question){ .op = "TaoInit.Reload" });
 }
 
 /* ---- audit ---- */
@@ -47,7 +32,7 @@ static const char *text_of(const cJSON *o, const char *key)
 	return cJSON_IsString(v) ? v->valuestring : "";
 }
 
-void ctl_print_record(const char *line)
+static void print_record(const char *line)
 {
 	cJSON *o = cJSON_Parse(line);
 	const cJSON *uid = cJSON_GetObjectItemCaseSensitive(o, "uid");
@@ -61,7 +46,7 @@ void ctl_print_record(const char *line)
 	if (cJSON_IsNumber(count))
 		snprintf(times, sizeof times, " (%u times)", (unsigned)count->valuedouble);
 	if (cJSON_IsNumber(lost))
-		printf("%.0f events are lost: they came faster than they were read\n", lost->valuedouble);
+		printf("%u events are lost\n", (unsigned)lost->valuedouble);
 	else
 		printf("%s  %-9s  %-16s  %-16s  %s%s\n", text_of(o, "time"),
 		       text_of(o, state ? "state" : "verdict"), who[0] != '\0' ? who : text_of(o, "service"),
@@ -69,19 +54,24 @@ void ctl_print_record(const char *line)
 	cJSON_Delete(o);
 }
 
+void ctl_print_records(const struct ctl *ctl, const struct ctl_answer *answer)
+{
+	char *rest = NULL;
+	if (answer->text != NULL && ctl->json)
+		fputs(answer->text, stdout);
+	else if (answer->text != NULL)
+		for (char *line = strtok_r(answer->text, "\n", &rest); line != NULL;
+		     line = strtok_r(NULL, "\n", &rest))
+			print_record(line);
+}
+
 int ctl_audit(const struct ctl *ctl, int argc, char **argv)
 {
 	struct ctl_answer answer;
-	char *rest = NULL;
-	if (no_argument("audit", argc, argv) != CTL_OK)
+	if (!ctl_no_argument("audit", argc, argv))
 		return CTL_USAGE;
 	int r = ctl_ask(ctl, &(struct ctl_question){ .op = "TaoInit.Audit" }, &answer);
-	if (r == CTL_OK && answer.text != NULL && ctl->json)
-		fputs(answer.text, stdout);
-	else if (r == CTL_OK && answer.text != NULL)
-		for (char *line = strtok_r(answer.text, "\n", &rest); line != NULL;
-		     line = strtok_r(NULL, "\n", &rest))
-			ctl_print_record(line);
+	ctl_print_records(ctl, &answer);
 	ctl_free(&answer);
 	return r;
 }

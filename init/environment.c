@@ -56,9 +56,9 @@ static int read_manifest(struct env *env)
 	struct diag diag = { "" };
 	static char warnings[4096];
 	struct wr warn = wr_to(warnings, sizeof warnings - 1);
-	env->manifest_kept = sys_memory("tao-manifest", 0);
+	struct span kept;
 	int r = manifest_load(env->manifest_path, &env->arena, &env->manifest, &env->can_setuid, &diag, &warn,
-			      env->manifest_kept);
+			      &kept);
 	for (char *line = warnings, *next; line != NULL && *line != '\0'; line = next) {
 		next = strchr(line, '\n');
 		if (next != NULL)
@@ -70,6 +70,11 @@ static int read_manifest(struct env *env)
 		return problem(env, EXIT_MANIFEST, diag.text);
 	}
 	env->have_manifest = true;
+	/* Not in our own memory: it is looked at hardly ever. */
+	env->manifest_kept = sys_memory("tao-manifest", 0);
+	if (env->manifest_kept >= 0)
+		(void)sys_write_all(env->manifest_kept, kept.p, kept.n);
+	manifest_unload(kept);
 	return 0;
 }
 

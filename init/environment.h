@@ -118,15 +118,15 @@ struct admin_client {
 	bool runnable;
 	int32_t waits_for; /* unit whose coming up, or to rest, ends the request in progress; -1: none */
 	enum waits_how {
-		WAITS_DOWN,
-		WAITS_UP,
-		WAITS_EVENTS, /* … for what happens from wait_position on */
+		WAITS_ORDERED, /* one of wait_states, as its order has it */
+		WAITS_STATES,  /* the same, of one who has ordered nothing */
+		WAITS_EVENTS,  /* what happens from wait_position on */
 		WAITS_PROGRAM_START,
 		WAITS_PROGRAM_END
 	} waits_how;	       /* … which of these: a service's, or a program's that was started at run time */
 	uint32_t waits_policy; /* the reload that ends the request in progress; 0: none */
 	int n_fds, fds[ADMIN_FDS_MAX]; /* came with the request that is there in part */
-	bool waits_look; /* it has ordered nothing: it waits for what others do, or until its timer runs out */
+	uint32_t wait_states;	       /* 1 << enum unit_state */
 	uint64_t wait_position;
 	uint64_t wait_seq;
 	const char *wait_op;
@@ -136,7 +136,7 @@ struct env {
 	/* What it was told. */
 	enum place place;
 	const char *manifest_path;
-	int manifest_kept; /* a memfd: what was read, as manifest_load() keeps it */
+	int manifest_kept; /* a memfd with its files, as manifest_load() keeps them */
 	struct arena arena;
 	struct manifest manifest;
 	bool rescue;   /* asked for a shell instead of services */

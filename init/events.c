@@ -20,38 +20,19 @@ int events_begin(struct env *env, uint64_t *position)
 	return 0;
 }
 
-static void write_number(struct wr *out, const char *key, uint64_t n)
-{
-	wr_span_bytes(out, span_str(key));
-	wr_decimal(out, n);
-}
-
-static void write_lost(struct wr *out, uint64_t *lost)
-{
-	if (*lost == 0)
-		return;
-	write_number(out, "{\"lost\":", *lost);
-	wr_span_bytes(out, span_str("}\n"));
-	*lost = 0;
-}
-
 static void write_state(const struct env *env, const struct event *event, struct wr *out)
 {
 	const struct unit *unit = &env->units[event->unit];
 	int64_t since = (int64_t)event->what;
-	wr_span_bytes(out, span_str("{\"state\":\""));
-	wr_span_bytes(out, span_str(unit_state_text((enum unit_state)event->state)));
-	wr_u8(out, '"');
+	audit_put(out, "{\"state\":\"");
+	audit_put(out, unit_state_text((enum unit_state)event->state));
+	audit_put(out, "\"");
 	audit_put_time(out, "time", sys_realtime() - (sys_now() - since));
 	audit_put_string(out, "service", env->manifest.services[event->unit].name);
-	/* What is known of it is known of its present state. */
-	if (unit->state == event->state && unit->since == since) {
-		if (unit->pid > 0)
-			write_number(out, ",\"pid\":", (uint64_t)unit->pid);
-		if (unit->reason != NULL && unit->state != UNIT_UP && unit->state != UNIT_DONE)
-			audit_put_string(out, "reason", unit->reason);
-	}
-	wr_span_bytes(out, span_str("}\n"));
+	/* A reason is that of the present state. */
+	if (unit->reason != NULL && unit->state == event->state && unit->since == since && unit->state != UNIT_UP)
+		audit_put_string(out, "reason", unit->reason);
+	audit_put(out, "}\n");
 }
 
 void events_write(const struct env *env, uint64_t *position, struct wr *out)
@@ -64,17 +45,15 @@ void events_write(const struct env *env, uint64_t *position, struct wr *out)
 	}
 	for (int i = 0; i < LINES_MAX && at < events->n && out->cap - out->n > 2 * AUDIT_LINE_MAX; i++, at++) {
 		const struct event *event = &events->at[at % EVENTS_MAX];
-		bool decision = event->state == UNIT_STATES;
-		if (decision && !audit_write(env, event->what, NULL)) {
-			lost++;
-			continue;
-		}
-		write_lost(out, &lost);
-		if (decision)
-			audit_write(env, event->what, out);
-		else
+		if (event->state != UNIT_STATES)
 			write_state(env, event, out);
+		else if (!audit_write(env, event->what, out))
+			lost++;
 	}
-	write_lost(out, &lost);
+	if (lost > 0) {
+		audit_put(out, "{\"lost\":");
+		wr_decimal(out, lost);
+		audit_put(out, "}\n");
+	}
 	*position = at + 1;
 }

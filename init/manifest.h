@@ -259,10 +259,12 @@ int manifest_parse(struct span json, const struct manifest_context *context, str
 		   struct manifest *manifest, struct diag *diag, struct wr *warnings);
 
 /* Reads the file and what it depends on (users, uid map), into an arena that it maps. Blocks: at boot, and in
- * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. kept: a descriptor to
- * which the files go as they were read, the name and the bytes of each after its length as a varint; -1: none. */
+ * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. kept: NULL, or gets the
+ * files as they were read, the name and the text of each with a NUL behind it: for manifest_unload(). */
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
-		  struct diag *diag, struct wr *warnings, int kept);
+		  struct diag *diag, struct wr *warnings, struct span *kept);
+
+void manifest_unload(struct span kept);
 
 /* As stop.signal has it, and besides CONT and STOP; with SIG before it or not. 0: there is none. */
 int signal_find(const char *text);

@@ -46,7 +46,7 @@ static bool find_uids(struct manifest_context *context)
 	return best >= 2 * UID_COUNT_MIN;
 }
 
-/* One mapping takes the bytes of all files, one behind the other. */
+/* One mapping takes all files, one behind the other: the name, a NUL, the text, a NUL. */
 struct loading {
 	const char *manifest;
 	struct arena *arena;
@@ -54,29 +54,22 @@ struct loading {
 	size_t n;
 	const char *directory;
 	struct manifest_file *files;
-	int n_files, kept;
+	int n_files;
 };
 
 #define LOADING_BYTES (MANIFEST_BYTES_MAX + 2)
 
-/* What cannot be kept is not all there: whoever reads it finds that out. */
-static void keep(int kept, struct span bytes)
-{
-	uint8_t length[10];
-	struct wr w = wr_to(length, sizeof length);
-	wr_varint(&w, bytes.n);
-	if (kept >= 0 && sys_write_all(kept, w.p, w.n) == 0)
-		(void)sys_write_all(kept, bytes.p, bytes.n);
-}
-
 static int read_one(struct loading *l, struct manifest_file *file, struct diag *diag, const char *remedy)
 {
-	ssize_t n = sys_read_file(file->name, l->bytes + l->n, LOADING_BYTES - l->n);
-	if (n >= 0 && (size_t)n <= MANIFEST_BYTES_MAX - l->n) {
-		file->json = span_of(l->bytes + l->n, (size_t)n);
-		l->n += (size_t)n;
-		keep(l->kept, span_str(file->name));
-		keep(l->kept, file->json);
+	size_t named = l->n + strlen(file->name) + 1;
+	ssize_t n = -EFBIG;
+	if (named < MANIFEST_BYTES_MAX) {
+		strcpy((char *)l->bytes + l->n, file->name);
+		n = sys_read_file(file->name, l->bytes + named, LOADING_BYTES - named);
+	}
+	if (n >= 0 && (size_t)n <= MANIFEST_BYTES_MAX - named) {
+		file->json = span_of(l->bytes + named, (size_t)n);
+		l->n = named + (size_t)n + 1;
 		return 0;
 	}
 	if (n == -EFBIG || n > 0)
@@ -145,9 +138,9 @@ static int include(void *arg, const char *directory, struct manifest_file *files
 }
 
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
-		  struct diag *diag, struct wr *warnings, int kept)
+		  struct diag *diag, struct wr *warnings, struct span *kept)
 {
-	struct loading l = { .manifest = file, .arena = arena, .bytes = sys_map(LOADING_BYTES), .kept = kept };
+	struct loading l = { .manifest = file, .arena = arena, .bytes = sys_map(LOADING_BYTES) };
 	struct manifest_file own = { .name = file };
 	struct manifest_context context = { .file = file,
 					    .own_uid = sys_getuid(),
@@ -162,11 +155,18 @@ int manifest_load(const char *file, struct arena *arena, struct manifest *manife
 		snprintf(diag->text, sizeof diag->text, "%s: no memory to read it", file);
 	else if (read_one(&l, &own, diag, "write a manifest there (tao.manifest(5)) or name another with -f") == 0)
 		r = manifest_parse(own.json, &context, arena, manifest, diag, warnings);
-	if (l.bytes != NULL)
+	if (r >= 0 && kept != NULL)
+		*kept = span_of(l.bytes, l.n);
+	else if (l.bytes != NULL)
 		sys_unmap(l.bytes, LOADING_BYTES);
 	if (r < 0 && arena->base != NULL) {
 		sys_unmap(arena->base, arena->cap);
 		arena->base = NULL;
 	}
 	return r;
+}
+
+void manifest_unload(struct span kept)
+{
+	sys_unmap((void *)(uintptr_t)kept.p, LOADING_BYTES);
 }

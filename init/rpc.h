@@ -50,6 +50,8 @@ struct host_call {
 
 /* So many services does one answer say of what they use. */
 #define USAGE_PAGE 16U
+/* Why an answer comes although what it waits for has not. */
+enum wait_missed { WAIT_NEVER = 1, WAIT_LATE = 2 };
 
 /* A method of taoinit called by an admin client. */
 struct admin_call {
@@ -101,8 +103,6 @@ int rpc_write_answer(struct rpc_answer *answer, const struct rpc_call *call, con
 bool admin_may(struct admin_call *call, enum verb verb, const char *about);
 /* The answer follows when the unit (only) is as how says, one of enum waits_how. */
 void admin_wait_for(struct admin_call *call, enum waits_how how);
-/* The same, of one who only looks, or when its time is up. */
-void admin_look_for(struct admin_call *call, enum waits_how how);
 
 /* For handlers: the data of the answer; an error's words; a question about a counter of the caller's (owner NULL) or of
  * somebody else's, for which call->later is set unless it fails at once. */

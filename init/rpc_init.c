@@ -35,6 +35,16 @@ static bool names_a_service(struct admin_call *call)
 	return false;
 }
 
+/* What start and stop wait for. */
+#define STATES_UP (1U << UNIT_UP | 1U << UNIT_DONE)
+#define STATES_DOWN (1U << UNIT_DOWN | 1U << UNIT_DONE | 1U << UNIT_FAILED)
+
+static void wait_for(struct admin_call *call, uint32_t states, enum waits_how how)
+{
+	call->env->clients[call->client].wait_states = states;
+	admin_wait_for(call, how);
+}
+
 /* Does it as asked, and answers when it is done, or at once. */
 static void order(struct admin_call *call, const char *word, int (*give)(struct env *, uint16_t), bool up)
 {
@@ -55,7 +65,7 @@ static void order(struct admin_call *call, const char *word, int (*give)(struct 
 	}
 	call->with_services = true;
 	if (call->request.has_wait && call->request.wait)
-		admin_wait_for(call, up ? WAITS_UP : WAITS_DOWN);
+		wait_for(call, up ? STATES_UP : STATES_DOWN, WAITS_ORDERED);
 }
 
 void admin_start(struct admin_call *call)
@@ -75,16 +85,19 @@ void admin_restart(struct admin_call *call)
 
 void admin_wait(struct admin_call *call)
 {
-	static const char *const words[] = { "up", "down", "done", "failed" };
-	size_t i = 0;
-	while (i < sizeof words / sizeof words[0] && strcmp(words[i], call->request.action) != 0)
-		i++;
-	if (i == sizeof words / sizeof words[0])
-		snprintf(call->error, sizeof call->error, "%s is nothing to wait for: up, down, done or failed",
+	uint32_t states = 0;
+	for (unsigned i = 0; i < UNIT_STATES; i++)
+		if (strcmp(unit_state_text((enum unit_state)i), call->request.action) == 0)
+			states = 1U << i;
+	if (states == 0)
+		snprintf(call->error, sizeof call->error, "%s is no state: up, down, done, failed ...",
 			 call->request.action);
 	else if (names_a_service(call))
-		/* Whoever is at rest stays as it is, unless somebody orders otherwise: the client sees what has become. */
-		admin_look_for(call, i == 0 ? WAITS_UP : WAITS_DOWN);
+		wait_for(call,
+			 states == 1U << UNIT_UP     ? STATES_UP
+			 : states == 1U << UNIT_DOWN ? STATES_DOWN
+						     : states,
+			 WAITS_STATES);
 }
 
 void admin_signal(struct admin_call *call)
@@ -191,7 +204,7 @@ void admin_events(struct admin_call *call)
 		snprintf(call->error, sizeof call->error, "no memory for it");
 		return;
 	}
-	admin_look_for(call, WAITS_EVENTS);
+	admin_wait_for(call, WAITS_EVENTS);
 	client->waits_for = INT32_MAX; /* no unit */
 }
 
@@ -200,8 +213,7 @@ void admin_manifest(struct admin_call *call)
 	struct env *env = call->env;
 	ssize_t n = env->have_manifest ? sys_pread(env->manifest_kept, env->data, env->data_cap, 0) : 0;
 	if (n <= 0 || (size_t)n == env->data_cap)
-		snprintf(call->error, sizeof call->error,
-			 n > 0 ? "the manifest is larger than an answer: compare the files" : "there is none");
+		snprintf(call->error, sizeof call->error, n > 0 ? "too large for an answer" : "there is none");
 	else
 		call->text = span_of(env->data, (size_t)n);
 }

@@ -18,14 +18,6 @@ static uint64_t number_behind(const char *text, const char *word)
 	return at != NULL ? 1 + strtoull(at + strlen(word), NULL, 10) : 0;
 }
 
-static uint64_t cgroup_number(const struct env *env, uint16_t u, const char *file, const char *word)
-{
-	char text[2048];
-	if (!env->units[u].has_cgroup || cgroup_read(env, u, file, text, sizeof text) < 0)
-		return 0;
-	return number_behind(text, word);
-}
-
 static bool read_of(pid_t pid, const char *file, char *text, size_t cap)
 {
 	char path[32];
@@ -57,10 +49,17 @@ static uint64_t main_memory(pid_t pid)
 
 void usage_read(const struct env *env, uint16_t u, uint64_t usage[static USAGES])
 {
-	pid_t pid = env->units[u].pid;
-	usage[0] = cgroup_number(env, u, "/cpu.stat", "usage_usec ");
-	usage[1] = cgroup_number(env, u, "/memory.current", "");
-	usage[2] = cgroup_number(env, u, "/pids.current", "");
-	usage[3] = usage[0] == 0 ? main_cpu(pid) : 0;
-	usage[4] = usage[1] == 0 ? main_memory(pid) : 0;
+	static const char *const files[][2] = { { "/cpu.stat", "usage_usec " },
+						{ "/memory.current", "" },
+						{ "/pids.current", "" } };
+	const struct unit *unit = &env->units[u];
+	char text[2048];
+	memset(usage, 0, USAGES * sizeof *usage);
+	for (int i = 0; i < 3 && unit->has_cgroup; i++)
+		if (cgroup_read(env, u, files[i][0], text, sizeof text) > 0)
+			usage[i] = number_behind(text, files[i][1]);
+	if (usage[0] == 0)
+		usage[3] = main_cpu(unit->pid);
+	if (usage[1] == 0)
+		usage[4] = main_memory(unit->pid);
 }

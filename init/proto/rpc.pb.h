@@ -50,7 +50,7 @@ typedef struct _tao_InitRequest {
     bool has_service;
     char service[65]; /* empty or absent: all of them, or the host */
     bool has_action;
-    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Status: graph; Signal: its name; EventLog: firmware; Wait: up, down, done, failed */
+    char action[16]; /* Shutdown: exit, reboot, poweroff, halt; Status: graph; Signal: its name; EventLog: firmware; Wait: a state */
     bool has_wait;
     bool wait; /* answer when it is done */
     bool has_verb;
@@ -115,11 +115,11 @@ typedef struct _tao_InitResponse {
     bool has_host;
     tao_HostStatus host;
     pb_callback_t service;
-    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; Logs: lines, each after its time and stream; EventLog: the log; Events: lines of JSON; Manifest: its files, name and bytes, each after its length as a varint */
+    pb_callback_t text; /* Audit: lines of JSON; Explain: lines; Logs: lines, each after its time and stream; EventLog: the log; Events: lines of JSON; Manifest: its files, name and text, each with a NUL behind it */
     bool has_position;
     uint64_t position; /* Logs, Events: where what is still to come begins */
-    bool has_timed_out;
-    bool timed_out; /* Wait, Events */
+    bool has_missed;
+    uint32_t missed; /* Wait: the service rests in another state (1), or time is up (2); Events: the latter */
 } tao_InitResponse;
 
 /* LinuxHost.*: CloudProxy's (PROTOCOL, section 7). stdin, stdout and stderr are indexes of descriptors that came along. */
@@ -231,7 +231,7 @@ extern "C" {
 #define tao_InitResponse_service_tag             2
 #define tao_InitResponse_text_tag                3
 #define tao_InitResponse_position_tag            10
-#define tao_InitResponse_timed_out_tag           11
+#define tao_InitResponse_missed_tag              11
 #define tao_HostRequest_subprin_tag              1
 #define tao_HostRequest_path_tag                 2
 #define tao_HostRequest_args_tag                 3
@@ -327,7 +327,7 @@ X(a, STATIC,   OPTIONAL, MESSAGE,  host,              1) \
 X(a, CALLBACK, REPEATED, MESSAGE,  service,           2) \
 X(a, CALLBACK, OPTIONAL, BYTES,    text,              3) \
 X(a, STATIC,   OPTIONAL, UINT64,   position,         10) \
-X(a, STATIC,   OPTIONAL, BOOL,     timed_out,        11)
+X(a, STATIC,   OPTIONAL, UINT32,   missed,           11)
 #define tao_InitResponse_CALLBACK pb_default_field_callback
 #define tao_InitResponse_DEFAULT NULL
 #define tao_InitResponse_host_MSGTYPE tao_HostStatus

@@ -214,7 +214,7 @@ TEST(decisions_are_events)
 	CHECK_INT(lines(text, "{\"seq\":2,"), 1);
 	CHECK_INT(lines(text, "\"count\":5"), 1);
 	CHECK_INT(lines(text, "{\"seq\":4,"), 1);
-	CHECK(audit_write(&env, 3, NULL) && !audit_write(&env, 5, NULL));
+	CHECK(audit_write(&env, 3, &w) && !audit_write(&env, 5, &w));
 	CHECK_INT(lines(listed(), "\"count\":5"), 2);
 }
 
