@@ -565,7 +565,7 @@ admin_words()
 	says waiting
 	run -0 ctl audit
 	grep -qE ' deny +s +GetSharedSecret +Deny on line 9$' <<<"$output"
-	grep -qE ' allow  s +Seal +Authorized on line 8, as Execute \(200 times\)$' <<<"$output"
+	grep -qE ' allow +s +Seal +Authorized on line 8, as Execute \(200 times\)$' <<<"$output"
 	run -0 ctl --json audit
 	while read -r line; do jq -e 'has("seq") and has("time") and has("boot") and has("principal") and has("verb") and
 		has("arguments") and has("verdict") and has("rule")' <<<"$line"; done <<<"$output"
