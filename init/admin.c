@@ -227,18 +227,12 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 	write_answer(&call, header.op, header.seq);
 }
 
-/* … for an answer that is yet to come. */
-static bool is_waiting(const struct admin_client *client)
-{
-	return client->waits_for >= 0 || client->waits_policy != 0;
-}
-
 static void serve(struct env *env, uint32_t c)
 {
 	struct admin_client *client = &env->clients[c];
 	struct stream_request request;
 	client->runnable = false;
-	if (is_waiting(client)) {
+	if (admin_client_waits(client)) {
 		/* It waits for an answer; only its going away matters. Pipelined requests wait in the socket. */
 		loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLRDHUP);
 		return;
@@ -275,7 +269,7 @@ void admin_event(struct env *env, uint32_t c, uint32_t events)
 		return;
 	/* Of one that could be read from, reading tells; the event may be about whoever had its place before. */
 	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0 &&
-	    (is_waiting(client) || stream_is_sending(&client->stream))) {
+	    (admin_client_waits(client) || stream_is_sending(&client->stream))) {
 		admin_client_close(env, c);
 		return;
 	}
@@ -359,7 +353,7 @@ void admin_turn(struct env *env)
 	for (uint32_t c = 0; c < ADMIN_CLIENTS_MAX; c++) {
 		if (env->clients[c].open && env->clients[c].runnable)
 			serve(env, c);
-		if (check && env->clients[c].open && is_waiting(&env->clients[c]))
+		if (check && env->clients[c].open && admin_client_waits(&env->clients[c]))
 			check_wait(env, c);
 	}
 }

@@ -83,7 +83,7 @@ void admin_client_close(struct env *env, uint32_t c)
 	env->clients_n--;
 }
 
-/* A place that is free, or can be made so; -1: none. Those that wait for an answer have no deadline, and keep theirs. */
+/* A place that is free, or can be made so; -1: none. */
 static int find_place(const struct env *env, bool owner)
 {
 	int free = -1, least = -1;
@@ -94,7 +94,7 @@ static int find_place(const struct env *env, bool owner)
 		others += client->open && !client->peer.owner;
 		if (!client->open)
 			free = (int)c;
-		else if (when != 0 && !client->inherited && (owner || !client->peer.owner) &&
+		else if (!admin_client_waits(client) && !client->inherited && (owner || !client->peer.owner) &&
 			 (least < 0 || when < loop_when(&env->loop, TIMER_CLIENT(env, least))))
 			least = (int)c;
 	}

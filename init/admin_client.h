@@ -8,6 +8,12 @@
 
 #include "environment.h"
 
+/* … for the answer to a request of its own, which keeps its place. */
+static inline bool admin_client_waits(const struct admin_client *client)
+{
+	return client->waits_for >= 0 || client->waits_policy != 0;
+}
+
 void admin_client_close(struct env *env, uint32_t c);
 /* Descriptors that came with a request and that nobody took. */
 void admin_client_drop_fds(struct admin_client *client);
