@@ -756,6 +756,7 @@ static void turn(struct env *env)
 		    admin_is_busy(env) || counter_is_busy(env) || policy_is_busy(env);
 	int n = loop_wait(&env->loop, events, !busy);
 	env->turn_began = sys_now();
+	channel_turn(env); /* first those that an earlier turn had no time for */
 	for (int i = 0; i < n; i++)
 		dispatch(env, &events[i]);
 	if (env->reap_more)
@@ -765,7 +766,6 @@ static void turn(struct env *env)
 	for (int i = 0; i < TIMERS_PER_TURN && loop_due(&env->loop, now, &timer); i++)
 		on_timer(env, timer);
 	counter_turn(env);
-	channel_turn(env);
 	policy_turn(env);
 	unit_settle_all(env);
 	admin_turn(env);
