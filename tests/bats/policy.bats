@@ -582,7 +582,6 @@ admin_words()
 	[ "$(wc -l <"$work/audit")" -lt 100 ]
 }
 
-# bats test_tags=admin
 @test "programs started at run time, as CloudProxy's tools do: passed descriptors, arguments, lists, ends" {
 	guard_manifest "\"s\": { \"exec\": [\"$tools/one\", \"wait\"] }" '"max_programs": 2'
 	cp "$(command -v busybox)" "$tools/busybox"

@@ -103,6 +103,11 @@ int policy_reload(struct env *e)
 	return e->policy_asked % 3 == 2 ? ERR_UNSUPPORTED : (int)++e->policy_asked;
 }
 
+bool environment_turn_is_long(const struct env *e)
+{
+	return (e->policy_asked & 1) != 0;
+}
+
 void launch_subprin(const struct env *e, uint16_t u, struct wr *out)
 {
 	must(u < e->manifest.n_services);
@@ -302,13 +307,13 @@ static void turn(int fd)
 	abort();
 }
 
-/* What is waited for happens: what begins is there, what ends is gone. */
+/* What is waited for happens: what begins is there, all else ends. */
 static void happen(void)
 {
 	for (uint16_t u = 0; u < UNITS; u++) {
 		struct unit *unit = &units[u];
 		bool up = unit->state == UNIT_STARTING;
-		if (!up && unit->state != UNIT_STOPPING)
+		if (!up && unit->state != UNIT_STOPPING && unit->state != UNIT_UP)
 			continue;
 		unit->last_pid = unit->pid;
 		unit->pid = up ? 80 + u : 0;

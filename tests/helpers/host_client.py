@@ -90,7 +90,8 @@ def connect_from(path, who, stays):
     if pid == 0:
         ours.close()
         become(who)
-        socket.send_fds(theirs, [b"x"], [connect(path).fileno()])
+        connection = connect(path)
+        socket.send_fds(theirs, [b"x"], [connection.fileno()])
         if stays:
             theirs.recv(1)
         os._exit(0)
