@@ -323,7 +323,6 @@ in_user_namespace() # COMMAND…
 # all have connected.
 crowd() # N WHAT [UID:GID]
 {
-	rm -f "$work/crowd"
 	python3 tests/helpers/crowd.py "$socket" "$@" >"$work/crowd" 3>&- &
 	hold=$!
 	eventually 'grep -q there "$work/crowd"'
@@ -357,8 +356,8 @@ many() # WHAT
 	printf '%s\n' "Authorized($program, \"Execute\")" "Authorized($name.Unix(1234, 1234), \"Stop\")" | policy
 	guarded_host
 	helpers_teardown
-	# Never stopped in time.
-	sed -i 's|"log": "ring"|&, "stop": { "signal": "CONT", "timeout": "300s" }|' "$work/manifest.json"
+	# It does not stop.
+	sed -i 's|"wait"\]|"stubborn"], "stop": { "timeout": "200s" }|' "$work/manifest.json"
 	start_host
 	eventually '[ "$(state_of s)" = up ]'
 	chmod 666 "$socket"
@@ -367,6 +366,9 @@ many() # WHAT
 	crowd 100 waits 1234:1234
 	[ "$(state_of s)" = stopping ]
 	kill -0 "$waiter"
+	# Whom there is no place for is told so at once.
+	python3 tests/helpers/crowd.py "$socket" 1 waits 1234:1234 end >"$work/last"
+	grep -q end "$work/last"
 	kill -KILL "$(pid_of s)"
 	wait "$waiter"
 }

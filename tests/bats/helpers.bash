@@ -40,6 +40,7 @@ helpers_teardown()
 	[ -z "$host" ] || kill -KILL "$host" 2>/dev/null || true
 	[ -z "$host" ] || wait "$host" 2>/dev/null || true
 	pkill -KILL -f "^($tools|$work)/" 2>/dev/null || true
+	rm -f "${socket:-}"
 	rmdir /sys/fs/cgroup/unified/tao-"$host"/* /sys/fs/cgroup/unified/tao-"$host" 2>/dev/null || true
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""crowd.py SOCKET N WHAT [UID:GID | end]: N clients of the admin channel at once, each of which does WHAT and stays: silence;
+"""crowd.py SOCKET N WHAT [UID:GID] [end]: N clients of the admin channel at once, each of which does WHAT and stays: silence;
 half, of a request; garbage; deaf, asking again and again without reading; waits, for the service s to stop. Prints "there"
 when all have connected and done so, and stays until it is killed; "end" when all have been thrown out, if asked to.
 """
@@ -31,7 +31,7 @@ def main():
     path, n, what = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, n + 100), most))
-    if len(sys.argv) > 4 and sys.argv[4] != "end":
+    if ":" in sys.argv[-1] or len(sys.argv) > 5:
         uid, gid = sys.argv[4].split(":")
         os.setgroups([])
         os.setgid(int(gid))
