@@ -508,12 +508,11 @@ static void root_answered(struct env *env)
 		environment_stop(env, END_EXIT, EXIT_OURS);
 		return;
 	}
-	char text[256];
+	char text[640]; /* of many PCRs only the first */
 	struct wr t = wr_to(text, sizeof text - 1);
-	if (name_print_binary(span_of(env->base_name, env->base_name_n), NAME_PRIN, &t) == 0) {
-		text[t.n] = '\0';
-		log_info("this host is %s%s", text, env->identity.created ? " (new keys)" : "");
-	}
+	r = name_print_binary(span_of(env->base_name, env->base_name_n), NAME_PRIN, &t);
+	text[t.n] = '\0';
+	log_info("this host is %s%s%s", text, r < 0 ? "…" : "", env->identity.created ? " (new keys)" : "");
 	policy_reload(env);
 	environment_boot(env);
 }

@@ -45,6 +45,7 @@ struct unit {
 	int64_t window_start;	/* CLOCK_MONOTONIC ns, as since */
 	int64_t since;		/* when it came into its state */
 	uint64_t launch;	/* number of the launch in progress: late answers to others are dropped */
+	int64_t counters_until; /* until when its changes of counters use up the time, by sys_now() */
 	uint64_t decided_under; /* policy that allowed and denied are about */
 	uint32_t extension_n;
 	uint32_t allowed;   /* bit by enum verb: questions without arguments that are allowed */
