@@ -74,7 +74,7 @@ void admin_client_close(struct env *env, uint32_t c)
 {
 	struct admin_client *client = &env->clients[c];
 	if (client->inherited)
-		log_info("admin channel: the inherited connection has ended");
+		log_info("the inherited connection has ended");
 	loop_cancel(&env->loop, TIMER_CLIENT(env, c));
 	loop_remove(&env->loop, client->stream.fd);
 	stream_close(&client->stream, &env->pool);

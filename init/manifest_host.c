@@ -277,6 +277,13 @@ static int read_id(struct reader *reader, const cJSON *value, uint32_t *id)
 	return r;
 }
 
+static int nobody(struct reader *reader, const cJSON *value, const char *what, const char *file)
+{
+	return read_fail(reader, value, ERR_NOT_FOUND,
+			 "there is no %s %s in /etc/%s; add it there, or write its number", what,
+			 quote(value->valuestring).text, file);
+}
+
 TAKE(admin, as)
 {
 	struct admin_listener *listener = into;
@@ -286,9 +293,7 @@ TAKE(admin, as)
 	gid_t gid = listener->uid;
 	listener->has_uid = true;
 	if (r > 0 && sys_user_find(value->valuestring, &listener->uid, &gid, groups, &n) < 0)
-		return read_fail(reader, value, ERR_NOT_FOUND,
-				 "there is no user %s in /etc/passwd; add it there, or write its number",
-				 quote(value->valuestring).text);
+		return nobody(reader, value, "user", "passwd");
 	if (!listener->has_group)
 		listener->gid = gid;
 	return r < 0 ? r : ERR_NONE;
@@ -300,9 +305,7 @@ TAKE(admin, group)
 	int r = read_id(reader, value, &listener->gid);
 	listener->has_group = true;
 	if (r > 0 && sys_group_find(value->valuestring, &listener->gid) < 0)
-		return read_fail(reader, value, ERR_NOT_FOUND,
-				 "there is no group %s in /etc/group; add it there, or write its number",
-				 quote(value->valuestring).text);
+		return nobody(reader, value, "group", "group");
 	return r < 0 ? r : ERR_NONE;
 }
 
@@ -321,8 +324,7 @@ TAKE(host, admin)
 		bool is_unix = cJSON_GetObjectItemCaseSensitive(at, "unix") != NULL, is_fd = list[i].fd != 0;
 		if (r == 0 && (is_unix == is_fd || is_fd != list[i].has_uid))
 			r = read_fail(reader, at, ERR_MALFORMED,
-				      "has no \"unix\" alone, nor \"fd\" and \"as\"; write {\"unix\": "
-				      "\"" DEFAULT_ADMIN_SOCKET "\"} or {\"fd\": 5, \"as\": \"root\"}");
+				      "has no \"unix\" alone, nor \"fd\" and \"as\"; write one of them");
 		for (int k = 0; k < i && r == 0; k++)
 			if (strcmp(list[k].path, list[i].path) == 0)
 				r = read_fail(reader, at, ERR_EXISTS,
