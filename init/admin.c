@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The admin server: clients of the admin channel, each with a bounded buffer and a deadline, one request each a
- * turn.
+ * The admin server: requests of the admin channel's clients, one each a turn, and their answers.
  */
 #include <errno.h>
 #include <pb_decode.h>
@@ -9,98 +8,24 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
+#include "admin_client.h"
 #include "admin_host.h"
-#include "admin_peer.h"
 #include "events.h"
 #include "log.h"
 #include "rpc.h"
 #include "sys.h"
-#include "transport.h"
 
-/* A client that says nothing, or does not read its answer, holds its place no longer than this. */
-#define CLIENT_TIMEOUT (30 * NS_PER_S)
 /* Requests name a service and a word. */
 #define ADMIN_BODY_MAX 4096
-
-int admin_open(struct env *env)
-{
-	static const struct admin_listener at_default = { .transport = &transport_unix,
-							  .path = "/run/tao/admin_socket" };
-	const struct admin_listener *list = env->have_manifest ? env->manifest.host.admin : &at_default;
-	int n = env->have_manifest ? env->manifest.host.n_admin : 1;
-	for (int i = 0; i < n && i < ADMIN_LISTENERS_MAX; i++) {
-		int fd = list[i].transport->open(&list[i]);
-		if (fd < 0) {
-			log_warning("admin channel %s: %s; taoctl cannot reach this taoinit there", list[i].path,
-				    strerror(-fd));
-			continue;
-		}
-		env->listener_of[env->n_listeners] = list[i];
-		env->listeners[env->n_listeners] = fd;
-		loop_add(&env->loop, SOURCE_LISTENER, (uint32_t)env->n_listeners++, fd, EPOLLIN);
-	}
-	return 0;
-}
-
-static void drop_fds(struct admin_client *client)
-{
-	while (client->n_fds > 0)
-		sys_close(client->fds[--client->n_fds]);
-}
-
-static void close_client(struct env *env, uint32_t c)
-{
-	struct admin_client *client = &env->clients[c];
-	loop_cancel(&env->loop, TIMER_CLIENT(env, c));
-	loop_remove(&env->loop, client->stream.fd);
-	stream_close(&client->stream, &env->pool);
-	drop_fds(client);
-	memset(client, 0, sizeof *client);
-	if (env->clients_n-- == ADMIN_CLIENTS_MAX)
-		for (int i = 0; i < env->n_listeners; i++)
-			loop_change(&env->loop, SOURCE_LISTENER, (uint32_t)i, env->listeners[i], EPOLLIN);
-}
-
-void admin_accept(struct env *env, uint32_t listener)
-{
-	struct transport_peer who;
-	uint32_t c = 0;
-	while (c < ADMIN_CLIENTS_MAX && env->clients[c].open)
-		c++;
-	if (c == ADMIN_CLIENTS_MAX)
-		return;
-	int fd = env->listener_of[listener].transport->accept(env->listeners[listener], &who);
-	if (fd < 0)
-		return;
-	struct admin_client *client = &env->clients[c];
-	*client = (struct admin_client){ .open = true, .waits_for = -1 };
-	admin_peer_find(env, &env->listener_of[listener], fd, &who, &client->peer);
-	stream_open(&client->stream, fd);
-	loop_add(&env->loop, SOURCE_CLIENT, c, fd, EPOLLIN);
-	loop_timer(&env->loop, TIMER_CLIENT(env, c), sys_now() + CLIENT_TIMEOUT);
-	if (++env->clients_n == ADMIN_CLIENTS_MAX)
-		/* Who comes now waits in the kernel's queue until somebody has left or was timed out. */
-		for (int i = 0; i < env->n_listeners; i++)
-			loop_change(&env->loop, SOURCE_LISTENER, (uint32_t)i, env->listeners[i], 0);
-}
-
-void admin_timer(struct env *env, uint32_t c)
-{
-	const struct admin_client *client = &env->clients[c];
-	if (client->open && client->waits_for >= 0)
-		admin_time_is_up(env, c);
-	else if (client->open)
-		close_client(env, c);
-}
 
 static void send_answer(struct env *env, uint32_t c, const struct wr *out)
 {
 	struct admin_client *client = &env->clients[c];
 	if (out->err != ERR_NONE || stream_send(&client->stream, &env->pool, wr_span(out)) < 0) {
-		close_client(env, c);
+		admin_client_close(env, c);
 		return;
 	}
-	loop_timer(&env->loop, TIMER_CLIENT(env, c), sys_now() + CLIENT_TIMEOUT);
+	admin_client_deadline(env, c);
 	if (stream_is_sending(&client->stream))
 		loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLOUT);
 	if (out->n > STREAM_CHUNK)
@@ -288,7 +213,7 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 	tao_RpcRequestHeader header = tao_RpcRequestHeader_init_zero;
 	struct admin_call call = { .env = env, .client = c };
 	if (!rpc_read_header(request->header, &header) || !decode(&call, header.op, request->body)) {
-		close_client(env, c);
+		admin_client_close(env, c);
 		return;
 	}
 	const struct rpc_method *method =
@@ -296,7 +221,7 @@ static void answer(struct env *env, uint32_t c, const struct stream_request *req
 	if (method != NULL && (call.host != NULL || (find_service(&call) && allowed(&call, method))))
 		method->init(&call); /* those of the host ask when they know about whom */
 	stream_done(&client->stream, &env->pool);
-	drop_fds(client);
+	admin_client_drop_fds(client);
 	if (method != NULL && call.later) {
 		client->wait_seq = header.seq;
 		client->wait_op = method->op;
@@ -315,7 +240,7 @@ static void serve(struct env *env, uint32_t c)
 	struct admin_client *client = &env->clients[c];
 	struct stream_request request;
 	client->runnable = false;
-	if (client->waits_for >= 0 || client->waits_policy != 0) {
+	if (admin_client_waits(client)) {
 		/* It waits for an answer; only its going away matters. Pipelined requests wait in the socket. */
 		loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLRDHUP);
 		return;
@@ -331,12 +256,14 @@ static void serve(struct env *env, uint32_t c)
 		answer(env, c, &request);
 		break;
 	case STREAM_MORE:
+		if (client->inherited && !loop_is_set(&env->loop, TIMER_CLIENT(env, c)))
+			admin_client_deadline(env, c);
 		return;
 	case STREAM_END:
 	case STREAM_BROKEN:
 	case STREAM_TOO_LARGE:
 	case STREAM_WAIT: /* cannot be: a request of this size always has room */
-		close_client(env, c);
+		admin_client_close(env, c);
 		return;
 	}
 	if (client->open)
@@ -348,16 +275,20 @@ void admin_event(struct env *env, uint32_t c, uint32_t events)
 	struct admin_client *client = &env->clients[c];
 	if (!client->open)
 		return;
-	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0 && (events & EPOLLIN) == 0) {
-		close_client(env, c);
+	/* Of one that could be read from, reading tells; the event may be about whoever had its place before. */
+	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0 &&
+	    (admin_client_waits(client) || stream_is_sending(&client->stream))) {
+		admin_client_close(env, c);
 		return;
 	}
 	if (stream_is_sending(&client->stream)) {
 		int r = stream_flush(&client->stream, &env->pool);
 		if (r < 0)
-			close_client(env, c);
-		else if (r > 0)
-			loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
+			admin_client_close(env, c);
+		if (r <= 0)
+			return;
+		loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
+		admin_client_deadline(env, c);
 		return;
 	}
 	if (environment_turn_is_long(env))
@@ -477,8 +408,7 @@ void admin_turn(struct env *env)
 			served = true;
 			env->client_first = c + 1;
 		}
-		if (check && env->clients[c].open &&
-		    (env->clients[c].waits_for >= 0 || env->clients[c].waits_policy != 0))
+		if (check && env->clients[c].open && admin_client_waits(&env->clients[c]))
 			check_wait(env, c, false);
 	}
 }
@@ -489,14 +419,4 @@ bool admin_is_busy(const struct env *env)
 		if (env->clients[c].open && env->clients[c].runnable)
 			return true;
 	return false;
-}
-
-void admin_close(struct env *env)
-{
-	for (uint32_t c = 0; c < ADMIN_CLIENTS_MAX; c++)
-		if (env->clients[c].open)
-			close_client(env, c);
-	for (int i = 0; i < env->n_listeners; i++)
-		env->listener_of[i].transport->close(&env->listener_of[i], env->listeners[i]);
-	env->n_listeners = 0;
 }

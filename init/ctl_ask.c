@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <pb_decode.h>
 #include <pb_encode.h>
 #include <stdio.h>
@@ -123,6 +124,20 @@ static uint8_t *read_message(int fd, uint32_t *n)
 	return p;
 }
 
+/* Of the question. A connection that others use, too, may still have the answer to somebody who did not wait for it. */
+static uint64_t number;
+#define CTL_ANOTHER (-1)
+
+/* A socket's path, or fd:N. */
+static int reach(const char *socket)
+{
+	char *end;
+	if (strncmp(socket, "fd:", 3) != 0)
+		return sys_connect_unix(socket);
+	long fd = strtol(socket + 3, &end, 10);
+	return *end != '\0' || fd < 0 || fd > INT32_MAX ? -EBADF : sys_dup_high((int)fd);
+}
+
 static int send_request(int fd, const struct ctl *ctl, const struct ctl_question *q)
 {
 	const char *service = q->service, *action = q->action;
@@ -153,7 +168,7 @@ static int send_request(int fd, const struct ctl *ctl, const struct ctl_question
 	request.has_wait = true;
 	request.wait = ctl->wait;
 	/* A request's header is an answer's without its error. */
-	if (rpc_write(&out, q->op, 1, NULL, tao_InitRequest_fields, &request) == 0)
+	if (rpc_write(&out, q->op, number, NULL, tao_InitRequest_fields, &request) == 0)
 		return -1;
 	return sys_write_all(fd, out.p, out.n);
 }
@@ -195,7 +210,9 @@ static int read_answer(int fd, struct ctl_answer *answer)
 	if (body != NULL) {
 		pb_istream_t in = pb_istream_from_buffer(raw, header_n);
 		if (pb_decode(&in, tao_RpcResponseHeader_fields, &header))
-			r = header.has_error ? CTL_REFUSED : decode_body(span_of(body, body_n), answer);
+			r = header.seq != number ? CTL_ANOTHER
+			    : header.has_error	 ? CTL_REFUSED
+						 : decode_body(span_of(body, body_n), answer);
 	}
 	if (r == CTL_PROTOCOL)
 		fprintf(stderr, "taoctl: the host closed the connection or sent no valid answer\n");
@@ -210,14 +227,17 @@ int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct c
 {
 	if (!question->more)
 		memset(answer, 0, sizeof *answer);
-	int fd = sys_connect_unix(ctl->socket);
+	int fd = reach(ctl->socket);
+	number = (uint64_t)sys_getpid() << 32 | (uint32_t)(number + 1);
 	if (fd < 0) {
 		fprintf(stderr,
 			"taoctl: %s: %s; is taoinit running, and are you root? (-S names another socket)\n",
 			ctl->socket, strerror(-fd));
 		return CTL_UNREACHABLE;
 	}
-	int r = send_request(fd, ctl, question) < 0 ? CTL_PROTOCOL : read_answer(fd, answer);
+	int r = send_request(fd, ctl, question) < 0 ? CTL_PROTOCOL : CTL_ANOTHER;
+	while (r == CTL_ANOTHER)
+		r = read_answer(fd, answer);
 	sys_close(fd);
 	return r;
 }

@@ -115,6 +115,7 @@ struct admin_client {
 	struct stream stream;
 	struct admin_peer peer;
 	bool open;
+	bool inherited; /* the connection was there before us: nobody can come a second time */
 	bool runnable;
 	int32_t waits_for; /* unit whose coming up, or to rest, ends the request in progress; -1: none */
 	enum waits_how {

@@ -146,9 +146,12 @@ struct service {
 
 struct admin_listener {
 	const struct transport_class *transport;
-	const char *path; /* unix: absolute path of the socket */
-	bool has_group;	  /* its members may connect, too */
-	gid_t gid;
+	const char *path; /* unix: absolute path of the socket; fd: its number */
+	bool has_group;	  /* its members may connect, too; fd: the client is in it */
+	gid_t gid;	  /* … of the group, or fd: the user's own */
+	uid_t uid;	  /* fd: who the client is */
+	bool has_uid;
+	int fd;
 };
 
 /* Of a module's path and parameters. */

@@ -8,12 +8,15 @@
 #include "../policy/guard.h"
 #include "environment.h"
 #include "manifest_read.h"
+#include "measure.h"
 #include "sys.h"
 #include "transport.h"
 
 #define DEFAULT_KEY_FILE "/var/lib/tao/keys"
 #define DEFAULT_RUNTIME "/run/tao"
 #define DEFAULT_ADMIN_SOCKET DEFAULT_RUNTIME "/admin_socket"
+/* Of a descriptor that is inherited. */
+#define ADMIN_FD_MAX 65535
 #define DEFAULT_TPM_DIR "/var/lib/tao/tpm"
 #define TPM_KEY_FILE "/keys"
 /* Some hundred lines; what no service needs that is well. */
@@ -253,21 +256,57 @@ TAKE(admin, unix)
 	return read_path(reader, value, SOCKET_PATH_MAX, &listener->path);
 }
 
-TAKE(admin, group)
+TAKE(admin, fd)
 {
 	struct admin_listener *listener = into;
 	int64_t number = 0;
-	listener->has_group = true;
-	if (!cJSON_IsString(value)) {
-		int r = read_int(reader, value, 0, UINT32_MAX - 1, &number);
-		listener->gid = (gid_t)number;
-		return r;
-	}
-	if (sys_group_find(value->valuestring, &listener->gid) == 0)
-		return ERR_NONE;
+	int r = read_int(reader, value, 3, ADMIN_FD_MAX, &number);
+	listener->transport = &transport_fd;
+	listener->fd = (int)number;
+	return r < 0 ? r : read_owner(reader, value, &listener->path);
+}
+
+/* 1: it is a name. */
+static int read_id(struct reader *reader, const cJSON *value, uint32_t *id)
+{
+	int64_t number = 0;
+	if (cJSON_IsString(value))
+		return 1;
+	int r = read_int(reader, value, 0, UINT32_MAX - 1, &number);
+	*id = (uint32_t)number;
+	return r;
+}
+
+static int nobody(struct reader *reader, const cJSON *value, const char *what, const char *file)
+{
 	return read_fail(reader, value, ERR_NOT_FOUND,
-			 "there is no group %s in /etc/group; add it there, or write its number",
-			 quote(value->valuestring).text);
+			 "there is no %s %s in /etc/%s; add it there, or write its number", what,
+			 quote(value->valuestring).text, file);
+}
+
+TAKE(admin, as)
+{
+	struct admin_listener *listener = into;
+	gid_t groups[MEASURE_GROUPS_MAX];
+	int n = MEASURE_GROUPS_MAX;
+	int r = read_id(reader, value, &listener->uid);
+	gid_t gid = listener->uid;
+	listener->has_uid = true;
+	if (r > 0 && sys_user_find(value->valuestring, &listener->uid, &gid, groups, &n) < 0)
+		return nobody(reader, value, "user", "passwd");
+	if (!listener->has_group)
+		listener->gid = gid;
+	return r < 0 ? r : ERR_NONE;
+}
+
+TAKE(admin, group)
+{
+	struct admin_listener *listener = into;
+	int r = read_id(reader, value, &listener->gid);
+	listener->has_group = true;
+	if (r > 0 && sys_group_find(value->valuestring, &listener->gid) < 0)
+		return nobody(reader, value, "group", "group");
+	return r < 0 ? r : ERR_NONE;
 }
 
 TAKE(host, admin)
@@ -282,9 +321,10 @@ TAKE(host, admin)
 		return read_no_memory(reader);
 	for (const cJSON *at = value->child; at != NULL; at = at->next, i++) {
 		r = read_object(reader, at, OBJECT_admin, &list[i]);
-		if (r == 0 && list[i].transport == NULL)
+		bool is_unix = cJSON_GetObjectItemCaseSensitive(at, "unix") != NULL, is_fd = list[i].fd != 0;
+		if (r == 0 && (is_unix == is_fd || is_fd != list[i].has_uid))
 			r = read_fail(reader, at, ERR_MALFORMED,
-				      "has no \"unix\"; write {\"unix\": \"" DEFAULT_ADMIN_SOCKET "\"}");
+				      "has no \"unix\" alone, nor \"fd\" and \"as\"; write one of them");
 		for (int k = 0; k < i && r == 0; k++)
 			if (strcmp(list[k].path, list[i].path) == 0)
 				r = read_fail(reader, at, ERR_EXISTS,

@@ -36,6 +36,9 @@ int sys_fd_valid(int fd);  /* 1 or 0 */
 int sys_dup2(int from, int to);
 #define SYS_FD_HIGH 40
 int sys_dup_high(int fd); /* a copy at SYS_FD_HIGH or above, where no child wants its own, close-on-exec */
+/* A stream socket that was open when we were executed, from now on at a high number; -EBADF for one of our own, which
+ * are close-on-exec. */
+int sys_take_inherited(int fd);
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_unlink(const char *path);

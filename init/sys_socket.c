@@ -3,6 +3,7 @@
  * The kernel seam: sockets and descriptors sent over them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -239,4 +240,18 @@ bool sys_peer_in_group(int fd, gid_t gid)
 		if (groups[i] == gid)
 			return true;
 	return false;
+}
+
+int sys_take_inherited(int fd)
+{
+	int type = 0;
+	socklen_t n = sizeof type;
+	if (fcntl(fd, F_GETFD) != 0)
+		return -EBADF;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 || type != SOCK_STREAM)
+		return -ENOTSOCK;
+	int high = sys_dup_high(fd);
+	if (high >= 0)
+		close(fd);
+	return high;
 }

@@ -31,8 +31,9 @@ static int unix_open(const struct admin_listener *listener)
 	return r < 0 ? r : fd;
 }
 
-static int unix_accept(int fd, struct transport_peer *who)
+static int unix_accept(const struct admin_listener *listener, int fd, struct transport_peer *who)
 {
+	(void)listener;
 	struct ucred peer;
 	int client = sys_accept(fd);
 	if (client < 0)
@@ -52,4 +53,4 @@ static void unix_close(const struct admin_listener *listener, int fd)
 	sys_close(fd);
 }
 
-const struct transport_class transport_unix = { "unix", unix_open, unix_accept, unix_close };
+const struct transport_class transport_unix = { "unix", false, unix_open, unix_accept, unix_close };

@@ -18,6 +18,7 @@ helpers_setup_file()
 	mkdir -p "$tools"
 	chmod 755 "$tools"
 	musl-gcc -static -Os -D_GNU_SOURCE -w -o "$tools/probe" tests/helpers/probe.c
+	musl-gcc -static -Os -D_GNU_SOURCE -o "$tools/pass" tests/helpers/pass.c
 	cp "$O/taoinit" "$tools/taoinit"
 	local name
 	for name in tao taoctl taopolicy; do ln -sf taoinit "$tools/$name"; done
@@ -39,7 +40,21 @@ helpers_teardown()
 	[ -z "$host" ] || kill -KILL "$host" 2>/dev/null || true
 	[ -z "$host" ] || wait "$host" 2>/dev/null || true
 	pkill -KILL -f "^($tools|$work)/" 2>/dev/null || true
+	rm -f "${socket:-}"
 	rmdir /sys/fs/cgroup/unified/tao-"$host"/* /sys/fs/cgroup/unified/tao-"$host" 2>/dev/null || true
+}
+
+# How the admin channel is reached: unix, or fd, an inherited connection. Tests that hold for both have the tag "admin"
+# and use ctl, host_op and admin_json; admin.bats runs them a second time, over fd.
+transport=${TAO_TRANSPORT:-unix}
+
+admin_json()
+{
+	if [ "$transport" = fd ]; then
+		echo "{ \"fd\": 5, \"as\": $(id -u), \"group\": $(id -g) }"
+	else
+		echo "{ \"unix\": \"$socket\" }"
+	fi
 }
 
 # Writes $work/manifest.json: services as JSON text; the guard (allow) and more of host may be given.
@@ -48,7 +63,7 @@ manifest() # SERVICES [GUARD [HOST-JSON]]
 	cat >"$work/manifest.json" <<-EOF
 		{ "version": 1,
 		  "host": { "root": { "type": "soft", "file": "$work/keys/keys" }, "guard": { "type": "${2:-allow}" },
-		            "admin": [ { "unix": "$socket" } ]${3:+, $3} },
+		            "admin": [ $(admin_json) ]${3:+, $3} },
 		  "services": { $1 } }
 	EOF
 }
@@ -56,6 +71,10 @@ manifest() # SERVICES [GUARD [HOST-JSON]]
 # Starts the host of $work/manifest.json in the background; its words and its services' go to $work/log.
 start_host() # [PREFIX…]
 {
+	if [ "$transport" = fd ]; then
+		rm -f "$socket"
+		set -- "$tools/pass" pair "$socket" 5 "$@"
+	fi
 	"$@" "$tools/taoinit" -f "$work/manifest.json" >"$work/log" 2>&1 3>&- </dev/null &
 	host=$!
 	eventually "[ -S '$socket' ] || ! kill -0 $host 2>/dev/null"
@@ -69,7 +88,24 @@ start_pid1()
 
 ctl()
 {
-	timeout 60 "$tools/taoctl" -S "$socket" "$@"
+	by_transport "$tools/taoctl" -S -- "$@"
+}
+
+# LinuxHost.OP, or any other op, as bytes.
+host_op() # OP WORDS…
+{
+	by_transport python3 tests/helpers/host_client.py -- "$@"
+}
+
+by_transport() # COMMAND… -- WORDS…: with what names the admin channel between them
+{
+	local command=()
+	while [ "$1" != -- ]; do command+=("$1"); shift; done
+	if [ "$transport" = fd ]; then
+		timeout 60 "$tools/pass" take "$socket" 9 "${command[@]}" fd:9 "${@:2}"
+	else
+		timeout 60 "${command[@]}" "$socket" "${@:2}"
+	fi
 }
 
 # Waits for a condition, a second at most if it is true already, a minute if it must be.

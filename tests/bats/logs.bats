@@ -191,6 +191,7 @@ logger()
 	run -2 ctl logs -n 0 a
 }
 
+# bats test_tags=admin
 @test "a ring keeps the newest lines, and no more than its size" {
 	manifest "$(talker a '' count:5000 wait)" allow '"log": "ring", "log_rate": 0, "log_ring": "16K"'
 	start_host
@@ -200,6 +201,7 @@ logger()
 	seq "$(head -n 1 "$work/got")" 5000 | cmp - "$work/got"
 }
 
+# bats test_tags=admin
 @test "taoctl signal" {
 	manifest "$(talker a '' wait-signal)" allow '"log": "ring"'
 	start_host

@@ -304,6 +304,7 @@ spy_on() # SERVICE-JSON PID-COMMAND
 	[[ $output == *"not authorized"* ]]
 }
 
+# bats test_tags=admin
 @test "taoctl: list, status, stop, start, restart, shutdown" {
 	manifest "\"a\": { \"exec\": [\"$tools/probe\", \"wait\"] }, \"b\": { \"exec\": [\"$tools/probe\", \"wait\"], \"requires\": [\"a\"] }"
 	start_host

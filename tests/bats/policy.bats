@@ -71,7 +71,7 @@ guard_manifest() # SERVICES [HOST-JSON]
 		{ "version": 1,
 		  "host": { "root": { "type": "soft", "file": "$work/keys/keys" },
 		            "guard": { "type": "${kind:-datalog}", "file": "$work/policy", "key": "$pin", "strict": ${strict:-false} },
-		            "admin": [ { "unix": "$socket" } ]${2:+, $2} },
+		            "admin": [ $(admin_json) ]${2:+, $2} },
 		  "services": { $1 } }
 	EOF
 }
@@ -207,6 +207,7 @@ admin_words()
 	esac
 }
 
+# bats test_tags=admin
 @test "with a Deny for each admin verb in turn exactly that one fails for root" {
 	verbs=$(sed -n 's/^VERB(\([A-Za-z]*\), *\(OWNER\|GROUP\|NOBODY\),.*/\1/p' init/boundary.def)
 	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"], \"log\": \"ring\" }" '"max_programs": 1'
@@ -291,6 +292,7 @@ admin_words()
 	[ "$status" -ne 0 ]
 }
 
+# bats test_tags=admin
 @test "retracted permissions fail from the next request on" {
 	local again=
 	for _ in $(seq 300); do again+=", \"seal\", \"self\", \"x\""; done
@@ -374,6 +376,7 @@ admin_words()
 	eventually '[ "$(state_of needs)" = up ]'
 }
 
+# bats test_tags=admin
 @test "a bad policy leaves the old one in force, and says what is wrong and what to do" {
 	guard_manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"] }"
 	executes probe >"$work/rules"; policy
@@ -469,6 +472,7 @@ admin_words()
 	[ ! -e "$work/keys/keys" ]
 }
 
+# bats test_tags=admin
 @test "reload without a policy says so" {
 	manifest '' allow
 	start_host
@@ -557,6 +561,7 @@ admin_words()
 	[ "$(state_of t)" = up ]
 }
 
+# bats test_tags=admin
 @test "records: denials with their derivation, repeats folded, JSON lines in a file, none lost to a flood of calls" {
 	guard_manifest "\"s\": { \"exec\": [\"$tools/one\", \"secret\", \"self\", $(printf '"seal", "any", "x", %.0s' $(seq 200)) \"wait\"] }" \
 		"\"audit\": \"$work/audit\""
@@ -577,11 +582,6 @@ admin_words()
 	[ "$(stat -c %a "$work/audit")" = 600 ]
 	jq -se 'any(.[]; .verb == "GetSharedSecret" and .verdict == "deny" and .service == "s")' "$work/audit"
 	[ "$(wc -l <"$work/audit")" -lt 100 ]
-}
-
-host_op() # OP WORDS…
-{
-	timeout 60 python3 tests/helpers/host_client.py "$socket" "$@"
 }
 
 @test "programs started at run time, as CloudProxy's tools do: passed descriptors, arguments, lists, ends" {
@@ -645,6 +645,7 @@ host_op() # OP WORDS…
 	host=
 }
 
+# bats test_tags=admin
 @test "what is started at run time is asked for, and errors say what is wrong" {
 	guard_manifest "\"s\": { \"exec\": [\"$tools/one\", \"wait\"] }" '"max_programs": 2'
 	executes one >"$work/rules"; policy

@@ -34,6 +34,7 @@ notifier() # NAME WORDS [JSON]
 	echo "\"$1\": { \"exec\": [\"$tools/probe\", \"notify\"$words]${3:+, $3} }"
 }
 
+# bats test_tags=admin
 @test "notify: up when it says so, and what comes after it waits for that" {
 	services "$(notifier a 'STATUS=warming_up +1500 READY=1' '"ready": "notify"'),
 		\"b\": { \"exec\": [\"$tools/probe\", \"wait\"], \"wants\": [\"a\"] }"
@@ -107,6 +108,7 @@ notifier() # NAME WORDS [JSON]
 	[ "$(state_of slow)" = down ]
 }
 
+# bats test_tags=admin
 @test "shutting down is possible while something starts" {
 	services "$(notifier slow '+1' '"ready": "notify", "start_timeout": 0')"
 	start_host
@@ -155,6 +157,7 @@ notifier() # NAME WORDS [JSON]
 	[ "$status" -eq 5 ]
 }
 
+# bats test_tags=admin
 @test "what is only wanted is started along, and may fail" {
 	services "\"a\": { \"exec\": [\"$tools/probe\", \"exit\", \"1\"], \"restart\": \"never\" },
 		\"b\": { \"exec\": [\"$tools/probe\", \"wait\"], \"wants\": [\"a\", \"c\"] },
@@ -191,6 +194,7 @@ notifier() # NAME WORDS [JSON]
 	[ "$(grep -c 'cannot start a process' "$work/log")" = 1 ]
 }
 
+# bats test_tags=admin
 @test "a service that has stopped itself can be stopped" {
 	services "$(notifier a stop)"
 	start_host
@@ -224,6 +228,7 @@ notifier() # NAME WORDS [JSON]
 	[[ $(ctl --json status a | jq -r '.services[0].reason') == *"/proc/nowhere"*"host.runtime" ]]
 }
 
+# bats test_tags=admin
 @test "tree and chart: what comes after what, and the parts of the boot, as text, JSON and SVG" {
 	services "\"base\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"type\": \"oneshot\" },
 		\"log\": { \"exec\": [\"$tools/probe\", \"wait\"] },

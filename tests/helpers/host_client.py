@@ -2,10 +2,14 @@
 """host_client.py SOCKET OP [FIELD=VALUE…] [fd=PATH…]: LinuxHost.OP as CloudProxy's Go client sends it: the length of the
 header, the header, the length of the body, the body in a write each, descriptors with the first of them (PROTOCOL,
 section 7). FIELD is path, dir, args, container_args, pid, subprin (hex), stdin, stdout, stderr; fd=PATH opens a file to be
-passed; as=UID:GID is who asks. Prints "child SUBPRIN PID", "prin HEX", "status N"; "error: TEXT" and exit status 1.
+passed; as=UID:GID is who asks; from=UID:GID, before that, is who connects, in a process of its own that hands the connection
+over. gone=PID: it is gone before the host, which is stopped meanwhile, can look at it. SOCKET may be fd:N. An OP with a dot in
+it is any other service's, with fields N=TEXT. Prints "child SUBPRIN PID", "prin HEX", "status N"; "error: TEXT" and exit
+status 1.
 """
 
 import os
+import signal
 import socket
 import struct
 import sys
@@ -65,16 +69,55 @@ def read_message(connection):
     return read(connection, struct.unpack(">I", read(connection, 4))[0])
 
 
+def become(value):
+    uid, gid = value.split(":")
+    os.setgroups([])
+    os.setgid(int(gid))
+    os.setuid(int(uid))
+
+
+def connect(path):
+    if path.startswith("fd:"):
+        return socket.socket(fileno=int(path[3:]))
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(path)
+    return connection
+
+
+def connect_from(path, who, stays):
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        become(who)
+        connection = connect(path)
+        socket.send_fds(theirs, [b"x"], [connection.fileno()])
+        if stays:
+            theirs.recv(1)
+        os._exit(0)
+    theirs.close()
+    _, fds, _, _ = socket.recv_fds(ours, 1, 1)
+    if not stays:
+        os.waitpid(pid, 0)
+    ours.detach()  # open as long as we are
+    return socket.socket(fileno=fds[0])
+
+
 def main():
     path, op, *rest = sys.argv[1:]
-    body, fds = b"", []
+    op = op if "." in op else "LinuxHost." + op
+    body, fds, connection, gone = b"", [], None, 0
     for word in rest:
         name, value = word.split("=", 1)
         if name == "as":
-            uid, gid = value.split(":")
-            os.setgroups([])
-            os.setgid(int(gid))
-            os.setuid(int(uid))
+            become(value)
+        elif name == "gone":
+            gone = int(value)
+            os.kill(gone, signal.SIGSTOP)
+        elif name == "from":
+            connection = connect_from(path, value, not gone)
+        elif name.isdigit():
+            body += field(int(name), value.encode())
         elif name == "fd":
             fds.append(os.open(value, os.O_RDWR | os.O_CREAT, 0o600))
         elif name in ("path", "args", "dir", "container_args"):
@@ -83,9 +126,10 @@ def main():
             body += field(1, bytes.fromhex(value))
         else:
             body += field(NUMBERS[name], int(value))
-    header = field(1, b"LinuxHost." + op.encode()) + field(2, 7)
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.connect(path)
+    if gone:
+        os.kill(gone, signal.SIGCONT)
+    header = field(1, op.encode()) + field(2, 7)
+    connection = connection or connect(path)
     parts = [struct.pack(">I", len(header)), header, struct.pack(">I", len(body)), body]
     socket.send_fds(connection, [parts[0]], fds)
     for part in filter(None, parts[1:]):
@@ -93,12 +137,12 @@ def main():
         connection.sendall(part)
     answer = dict(fields(read_message(connection)))
     response = read_message(connection)
-    if answer[1] != b"LinuxHost." + op.encode() or answer[2] != 7:
+    if answer[1] != op.encode() or answer[2] != 7:
         sys.exit("that is another answer")
     if 3 in answer:
         print("error: " + answer[3].decode())
         sys.exit(1)
-    for number, value in fields(response):
+    for number, value in fields(response) if op.startswith("LinuxHost.") else ():
         if number == 1:
             child = dict(fields(value))
             print("child", child[1].hex(), child[2])

@@ -349,6 +349,15 @@ TEST(host_keys)
 	CHECK_STR(m.host.hostname, "node-1.x");
 	CHECK(m.host.guard == &guard_allow && m.host.n_admin == 2);
 	CHECK_STR(m.host.admin[1].path, "/2");
+	/* Whose id it is does not depend on the order of keys. */
+	CHECK_INT(read_host("\"admin\":[{\"fd\":5,\"as\":7},{\"as\":\"root\",\"fd\":6,\"group\":9},"
+			    "{\"group\":9,\"as\":7,\"fd\":7}]"),
+		  0);
+	CHECK(m.host.admin[0].transport == &transport_fd && m.host.admin[0].fd == 5);
+	CHECK_STR(m.host.admin[1].path, "6");
+	CHECK(m.host.admin[0].uid == 7 && m.host.admin[0].gid == 7 && !m.host.admin[0].has_group);
+	CHECK(m.host.admin[1].uid == 0 && m.host.admin[1].gid == 9 && m.host.admin[1].has_group);
+	CHECK(m.host.admin[2].uid == 7 && m.host.admin[2].gid == 9);
 	CHECK_INT(read_host("\"root\":{\"ephemeral\":true},\"admin\":[]"), 0);
 	CHECK(m.host.root_ephemeral && m.host.root_file == NULL && m.host.n_admin == 0);
 	static const struct bad rows[] = {
@@ -406,7 +415,14 @@ TEST(host_keys)
 		{ "\"admin\":[{\"unix\":\"/a\"},{\"unix\":\"x\"}]", "host.admin[1].unix:", "no absolute",
 		  "begin it" },
 		{ "\"admin\":[{\"unix\":\"/a\"},{\"unix\":\"/a\"}]", "host.admin[1]:", "same socket", "keep one" },
-		{ "\"admin\":[{\"fd\":5}]", "host.admin[0].fd:", "not supported", "take it out" },
+		{ "\"admin\":[{\"fd\":5}]", "host.admin[0]:", "\"fd\" and \"as\"", "write one" },
+		{ "\"admin\":[{\"unix\":\"/a\",\"fd\":5,\"as\":0}]", "host.admin[0]:", "alone", "write one" },
+		{ "\"admin\":[{\"unix\":\"/a\",\"as\":0}]", "host.admin[0]:", "alone", "write one" },
+		{ "\"admin\":[{\"fd\":2,\"as\":0}]", "host.admin[0].fd:", "out of range", "3 to 65535" },
+		{ "\"admin\":[{\"fd\":5,\"as\":\"no such\"}]", "host.admin[0].as:", "there is no user",
+		  "write its number" },
+		{ "\"admin\":[{\"fd\":5,\"as\":0},{\"fd\":5,\"as\":1}]", "host.admin[1]:", "same socket",
+		  "keep one" },
 		{ "\"admin\":[{},{},{},{},{}]", "host.admin:", "5 members", "at most 4" },
 		{ "\"hostname\":\"-x\"", "host.hostname:", "no hostname", "letter or digit first" },
 		{ "\"hostname\":\"\"", "host.hostname:", "no hostname", "1 to 64" },
