@@ -244,7 +244,7 @@ int ctl_ask(const struct ctl *ctl, const struct ctl_question *question, struct c
 
 int ctl_order(const struct ctl *ctl, const struct ctl_question *question)
 {
-	struct ctl_answer answer;
+	struct ctl_answer answer = { .n = 0 };
 	int r = ctl_ask(ctl, question, &answer);
 	ctl_free(&answer);
 	return r;
