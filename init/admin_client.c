@@ -116,9 +116,11 @@ static void take(struct env *env, const struct admin_listener *listener, int fd)
 	struct admin_client *client = &env->clients[c];
 	if (client->open)
 		admin_client_close(env, (uint32_t)c);
-	*client = (struct admin_client){
-		.open = true, .inherited = listener->transport->inherited, .peer = peer, .waits_for = -1
-	};
+	/* All else is zero, as it was closed, or never open. */
+	client->open = true;
+	client->inherited = listener->transport->inherited;
+	client->peer = peer;
+	client->waits_for = -1;
 	env->clients_n++;
 	stream_open(&client->stream, client_fd);
 	admin_client_deadline(env, (uint32_t)c);

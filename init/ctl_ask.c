@@ -135,7 +135,7 @@ static int reach(const char *socket)
 	if (strncmp(socket, "fd:", 3) != 0)
 		return sys_connect_unix(socket);
 	long fd = strtol(socket + 3, &end, 10);
-	return *end != '\0' || fd < 0 || fd > INT32_MAX ? -EBADF : sys_dup_high((int)fd);
+	return *end != '\0' ? -EBADF : sys_dup_high((int)fd);
 }
 
 static int send_request(int fd, const struct ctl *ctl, const struct ctl_question *q)

@@ -11,8 +11,9 @@
 static int fd_open(const struct admin_listener *listener)
 {
 	int fd = sys_take_inherited(listener->fd);
-	int r = fd >= 0 ? sys_nonblock(fd) : fd;
-	return r < 0 ? r : fd;
+	if (fd >= 0)
+		sys_nonblock(fd);
+	return fd;
 }
 
 static int fd_accept(const struct admin_listener *listener, int fd, struct transport_peer *who)

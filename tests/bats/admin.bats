@@ -194,6 +194,7 @@ asks_all() # KINDS [UID:GID]
 	echo "$refused refused"
 }
 
+# What is built in …
 every_verb()
 {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
@@ -209,7 +210,14 @@ every_verb()
 	helpers_teardown
 	guarded_host '"as": 1234'
 	asks_all '' 1234:1234
-	helpers_teardown
+}
+
+# … and what a policy gives.
+every_rule()
+{
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	first_host
+	execute="Authorized($program, \"Execute\")"
 	{ echo "$execute"; verbs | sed "s/\([A-Za-z]*\) .*/Authorized($name.Unix(1234, 1234), \"\1\")/"; } | policy
 	guarded_host '"as": 1234'
 	asks_all 'OWNER GROUP NOBODY' 1234:1234
@@ -223,11 +231,17 @@ every_verb()
 	asks_all 'OWNER GROUP NOBODY' "$uid:4321"
 }
 
-@test "every verb as root, as the socket's group, as somebody else, as whom the policy lets, as a service" { every_verb; }
+@test "every verb as root, as the socket's group, as somebody else" { every_verb; }
+@test "every verb as whom the policy lets, and as a service" { every_rule; }
 
-@test "every verb, by an inherited connection" {
+@test "every verb by an inherited connection, as root, as somebody in the group, as somebody else" {
 	transport=fd
 	every_verb
+}
+
+@test "every verb by an inherited connection, as whom the policy lets, and as a service" {
+	transport=fd
+	every_rule
 }
 
 @test "a service's own channel has no admin verb" {
