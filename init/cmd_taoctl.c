@@ -60,8 +60,10 @@ static bool read_time(const char *text, int64_t *ns)
 	char *end;
 	long n = strtol(text, &end, 10);
 	const char *unit = *end != '\0' && end[1] == '\0' ? strchr(units, *end) : NULL;
+	if (n < 0 || n > 36500 || (unit == NULL && strcmp(end, "ms") != 0))
+		return false;
 	*ns = n * (unit != NULL ? seconds[unit - units] * NS_PER_S : NS_PER_MS);
-	return n >= 0 && n <= 36500 && (unit != NULL || strcmp(end, "ms") == 0);
+	return true;
 }
 
 int cmd_taoctl(int argc, char **argv)
