@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Functions of BearSSL 0.6 that its public headers do not declare (src/inner.h there), as far as sign.c needs them:
- * modular integers of 31-bit words behind a header word with the bit length. All are constant-time. Whether they
- * are still what this says is shown by the comparison with br_ecdsa_i31_sign_asn1 in tests/unit/test_keys.c.
+ * Functions of BearSSL 0.6 that its public headers do not declare (src/inner.h there), as far as sign.c and
+ * tpm_callbacks.c need them: modular integers of 31-bit words behind a header word with the bit length. All are
+ * constant-time. Whether they are still what this says is shown by the comparison with br_ecdsa_i31_sign_asn1 in
+ * tests/unit/test_keys.c, and by what RSA-OAEP opens in test_tpm_callbacks.c.
  */
 #ifndef TAO_BEARSSL_INNER_H
 #define TAO_BEARSSL_INNER_H

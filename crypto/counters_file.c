@@ -68,8 +68,7 @@ static int put(const struct root *root, const struct path *path, const struct co
 	counters_seal(table, root->kek, nonce, file);
 	if (file->err != ERR_NONE)
 		return file->err;
-	r = p->write(p->ctx, path->p, wr_span(file));
-	return r < 0 ? r : p->sync(p->ctx, path->p);
+	return root_put(p, path->p, wr_span(file));
 }
 
 /* Whole under another name, synced, renamed, and the name synced: under its own name there is the one before or this

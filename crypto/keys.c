@@ -80,7 +80,7 @@ static void read_integer(struct rd *r, uint8_t dst[static 32])
 	memcpy(dst + 32 - s.n, s.p, s.n);
 }
 
-static int read_signature(struct span der, uint8_t raw[static RAW_SIGNATURE_SIZE])
+int key_signature_raw(struct span der, uint8_t raw[static RAW_SIGNATURE_SIZE])
 {
 	struct rd r = rd_from(der);
 	if (rd_u8(&r) != 0x30 || rd_u8(&r) != r.n) /* never above 70: the short form of a length */
@@ -105,7 +105,7 @@ int key_verify_raw(struct span spki, const uint8_t digest[static SHA256_SIZE],
 int key_verify(struct span spki, const uint8_t digest[static SHA256_SIZE], struct span signature)
 {
 	uint8_t raw[RAW_SIGNATURE_SIZE];
-	if (!key_spki_valid(spki) || read_signature(signature, raw) != ERR_NONE)
+	if (!key_spki_valid(spki) || key_signature_raw(signature, raw) != ERR_NONE)
 		return ERR_MALFORMED;
 	return key_verify_raw(spki, digest, raw);
 }

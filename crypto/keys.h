@@ -33,7 +33,9 @@ int key_sign(const struct sha256_impl *impl, const uint8_t scalar[static KEY_SCA
 	     const uint8_t digest[static SHA256_SIZE], uint8_t signature[static KEY_SIGNATURE_MAX]);
 /* ERR_NONE, ERR_BAD_SIGNATURE; ERR_MALFORMED if the key is not a P-256 SPKI or the signature not strict DER. */
 int key_verify(struct span spki, const uint8_t digest[static SHA256_SIZE], struct span signature);
-/* The same, of a signature that is r and s, 32 bytes each. */
+/* A strict DER ECDSA-Sig-Value as r and s, 32 bytes each. ERR_MALFORMED. */
+int key_signature_raw(struct span der, uint8_t raw[static 64]);
+/* key_verify of those. */
 int key_verify_raw(struct span spki, const uint8_t digest[static SHA256_SIZE], const uint8_t raw[static 64]);
 
 #endif

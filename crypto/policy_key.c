@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "fields.h"
 #include "gcm.h"
 #include "policy_key.h"
 
@@ -30,64 +31,10 @@ static void pbkdf2(const struct sha256_impl *impl, struct span passphrase, const
 	wipe(&hmac, sizeof hmac);
 }
 
-/* ---- text ---- */
-
-static void put(struct wr *out, const char *text)
-{
-	wr_span_bytes(out, span_str(text));
-}
-
-static void put_hex(struct wr *out, const uint8_t *p, size_t n, const char *after)
-{
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < n; i++) {
-		wr_u8(out, (uint8_t)digits[p[i] >> 4]);
-		wr_u8(out, (uint8_t)digits[p[i] & 15]);
-	}
-	put(out, after);
-}
-
-static void put_number(struct wr *out, uint64_t n)
-{
-	uint8_t digits[20];
-	size_t at = sizeof digits;
-	do {
-		digits[--at] = (uint8_t)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	wr_bytes(out, digits + at, sizeof digits - at);
-}
-
-static void expect(struct rd *r, const char *text)
-{
-	struct span s = rd_bytes(r, strlen(text));
-	if (!span_equal(s, span_str(text)))
-		rd_fail(r, ERR_MALFORMED);
-}
-
-static void read_hex(struct rd *r, uint8_t *dst, size_t n, const char *after)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint8_t high = rd_hex_digit(r);
-		dst[i] = (uint8_t)(high << 4 | rd_hex_digit(r));
-	}
-	expect(r, after);
-}
-
-static uint64_t read_number(struct rd *r)
-{
-	uint64_t v = 0;
-	while (r->n > 0 && r->p[0] >= '0' && r->p[0] <= '9' && v <= POLICY_KEY_ITERATIONS_MAX)
-		v = v * 10 + (uint64_t)(rd_u8(r) - '0');
-	if (v == 0 || v > POLICY_KEY_ITERATIONS_MAX)
-		rd_fail(r, ERR_RANGE);
-	return v;
-}
-
 static void read_head(struct rd *r, uint8_t spki[static KEY_SPKI_SIZE])
 {
-	expect(r, "tao-policy-key: 1\npublic: ");
-	read_hex(r, spki, KEY_SPKI_SIZE, "\n");
+	field_expect(r, "tao-policy-key: 1\npublic: ");
+	field_hex(r, spki, KEY_SPKI_SIZE, "\n");
 	if (r->err == ERR_NONE && !key_spki_valid(span_of(spki, KEY_SPKI_SIZE)))
 		rd_fail(r, ERR_MALFORMED);
 }
@@ -100,18 +47,18 @@ static void seal(const struct sha256_impl *impl, const struct policy_key *key, s
 	uint8_t aes[GCM_KEY_SIZE], sealed[KEY_SCALAR_SIZE], tag[GCM_TAG_SIZE];
 	const uint8_t *nonce = random + POLICY_KEY_SALT_SIZE;
 	struct gcm gcm;
-	put(out, "pbkdf2-sha256: ");
-	put_number(out, POLICY_KEY_ITERATIONS);
-	put(out, " ");
-	put_hex(out, random, POLICY_KEY_SALT_SIZE, "\n");
+	field_put(out, "pbkdf2-sha256: ");
+	field_put_number(out, POLICY_KEY_ITERATIONS);
+	field_put(out, " ");
+	field_put_hex(out, span_of(random, POLICY_KEY_SALT_SIZE), "\n");
 	pbkdf2(impl, passphrase, random, POLICY_KEY_ITERATIONS, aes);
 	gcm_init(&gcm, gcm_pick(), aes);
 	memcpy(sealed, key->scalar, sizeof sealed);
 	gcm_encrypt(&gcm, nonce, wr_span(out), span_of(NULL, 0), sealed, sizeof sealed, tag);
-	put(out, "sealed: ");
-	put_hex(out, nonce, GCM_NONCE_SIZE, " ");
-	put_hex(out, sealed, sizeof sealed, " ");
-	put_hex(out, tag, sizeof tag, "\n");
+	field_put(out, "sealed: ");
+	field_put_hex(out, span_of(nonce, GCM_NONCE_SIZE), " ");
+	field_put_hex(out, span_of(sealed, sizeof sealed), " ");
+	field_put_hex(out, span_of(tag, sizeof tag), "\n");
 	wipe(&gcm, sizeof gcm);
 	wipe(aes, sizeof aes);
 }
@@ -119,13 +66,13 @@ static void seal(const struct sha256_impl *impl, const struct policy_key *key, s
 int policy_key_write(const struct sha256_impl *impl, const struct policy_key *key, struct span passphrase,
 		     const uint8_t random[static POLICY_KEY_RANDOM_SIZE], struct wr *out)
 {
-	put(out, "tao-policy-key: 1\npublic: ");
-	put_hex(out, key->spki, sizeof key->spki, "\n");
+	field_put(out, "tao-policy-key: 1\npublic: ");
+	field_put_hex(out, span_of(key->spki, sizeof key->spki), "\n");
 	if (passphrase.n > 0) {
 		seal(impl, key, passphrase, random, out);
 	} else {
-		put(out, "private: ");
-		put_hex(out, key->scalar, sizeof key->scalar, "\n");
+		field_put(out, "private: ");
+		field_put_hex(out, span_of(key->scalar, sizeof key->scalar), "\n");
 	}
 	return out->err;
 }
@@ -150,15 +97,17 @@ static void unseal(const struct sha256_impl *impl, struct span file, struct rd *
 {
 	uint8_t aes[GCM_KEY_SIZE], salt[POLICY_KEY_SALT_SIZE], nonce[GCM_NONCE_SIZE], tag[GCM_TAG_SIZE];
 	struct gcm gcm;
-	expect(r, "pbkdf2-sha256: ");
-	uint64_t iterations = read_number(r);
-	expect(r, " ");
-	read_hex(r, salt, sizeof salt, "\n");
+	field_expect(r, "pbkdf2-sha256: ");
+	uint64_t iterations = field_number(r, POLICY_KEY_ITERATIONS_MAX);
+	if (iterations == 0)
+		rd_fail(r, ERR_RANGE);
+	field_expect(r, " ");
+	field_hex(r, salt, sizeof salt, "\n");
 	struct span above = span_of(file.p, (size_t)(r->p - file.p));
-	expect(r, "sealed: ");
-	read_hex(r, nonce, sizeof nonce, " ");
-	read_hex(r, key->scalar, sizeof key->scalar, " ");
-	read_hex(r, tag, sizeof tag, "\n");
+	field_expect(r, "sealed: ");
+	field_hex(r, nonce, sizeof nonce, " ");
+	field_hex(r, key->scalar, sizeof key->scalar, " ");
+	field_hex(r, tag, sizeof tag, "\n");
 	if (rd_end(r) != ERR_NONE)
 		return;
 	pbkdf2(impl, passphrase, salt, iterations, aes);
@@ -178,8 +127,8 @@ int policy_key_read(const struct sha256_impl *impl, struct span file, struct spa
 	if (policy_key_is_sealed(file)) {
 		unseal(impl, file, &r, passphrase, key);
 	} else {
-		expect(&r, "private: ");
-		read_hex(&r, key->scalar, sizeof key->scalar, "\n");
+		field_expect(&r, "private: ");
+		field_hex(&r, key->scalar, sizeof key->scalar, "\n");
 	}
 	/* Of a plain file nothing else tells that it is whole. */
 	if (rd_end(&r) == ERR_NONE &&

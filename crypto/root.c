@@ -57,6 +57,12 @@ static void parent_of(const char *path, char parent[static PATH_ROOM])
 		memcpy(parent, "/", 2);
 }
 
+int root_put(const struct platform *platform, const char *path, struct span bytes)
+{
+	int r = platform->write(platform->ctx, path, bytes);
+	return r < 0 ? r : platform->sync(platform->ctx, path);
+}
+
 int root_sync_name(const struct platform *platform, const char *path, bool above)
 {
 	char parent[PATH_ROOM], next[PATH_ROOM];

@@ -32,6 +32,9 @@ struct root_config {
 	const uint8_t
 		*srk_name; /* 34 bytes: the storage root key that must be there; NULL: the one of the first boot */
 	uint32_t nv_index; /* where the TPM counts; 0: the first that is free of those from TPM_NV_INDEX on */
+	/* Who authorizes other PCR values (authorization.h): SHA-256 of the key's SPKI, and the file; NULL: nobody. */
+	const uint8_t *domain_key;
+	const char *authorization;
 	const uint8_t *manifest; /* SHA-256 */
 	struct span guard;	 /* binary SubPrin */
 	struct root_log *log;
@@ -116,6 +119,8 @@ struct root {
 void root_say(struct root_report *report, const char *text, const char *path);
 /* More text after it, as it is. */
 void root_add(struct root_report *report, const char *text);
+/* Writes a file and syncs it, but not its name. */
+int root_put(const struct platform *platform, const char *path, struct span bytes);
 /* Syncs the directory that a file stands in; above: tries those above, too, which may be new as well. */
 int root_sync_name(const struct platform *platform, const char *path, bool above);
 

@@ -68,9 +68,7 @@ static int create(struct root *root, const struct keyset *keys, struct root_repo
 	memcpy(path, root->file, strlen(root->file));
 	memcpy(path + strlen(root->file), SUFFIX, sizeof SUFFIX);
 
-	int r = p->write(p->ctx, path, wr_span(&w));
-	if (r >= 0)
-		r = p->sync(p->ctx, path);
+	int r = root_put(p, path, wr_span(&w));
 	wipe(file, sizeof file);
 	if (r < 0) {
 		(void)p->remove(p->ctx, path);

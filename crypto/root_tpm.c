@@ -36,7 +36,7 @@ static int read_state(struct root *root, struct root_report *report)
 	return r < 0 ? tpm_report_file(report, root->file, r) : ERR_NONE;
 }
 
-static int write_state(struct root *root, struct root_report *report)
+static int write_state(struct root *root, bool first, struct root_report *report)
 {
 	uint8_t file[TPM_STATE_MAX];
 	char path[sizeof root->file + sizeof SUFFIX];
@@ -47,11 +47,9 @@ static int write_state(struct root *root, struct root_report *report)
 		return tpm_report_file(report, root->file, ERR_INTERNAL);
 	memcpy(path, root->file, strlen(root->file));
 	memcpy(path + strlen(root->file), SUFFIX, sizeof SUFFIX);
-	int r = p->write(p->ctx, path, wr_span(&w));
-	if (r >= 0)
-		r = p->sync(p->ctx, path);
+	int r = root_put(p, path, wr_span(&w));
 	/* The counters come first: so there is no key file without them but by a loss. */
-	if (r >= 0) {
+	if (r >= 0 && first) {
 		r = counters_file_create(root, report);
 		if (r < 0) {
 			(void)p->remove(p->ctx, path);
@@ -62,12 +60,14 @@ static int write_state(struct root *root, struct root_report *report)
 		r = p->rename(p->ctx, path, root->file);
 	if (r >= 0)
 		r = root_sync_name(p, root->file, true);
-	if (r < 0) {
-		(void)p->remove(p->ctx, path);
+	if (r >= 0)
+		return r;
+	(void)p->remove(p->ctx, path);
+	if (first) {
 		(void)p->remove(p->ctx, root->file);
 		counters_file_remove(root);
 	}
-	return r < 0 ? tpm_report_file(report, root->file, r) : ERR_NONE;
+	return tpm_report_file(report, root->file, r);
 }
 
 /* ---- First boot, later boots ---- */
@@ -78,11 +78,33 @@ static void use_keys(struct root *root, const struct keyset *keys)
 	keyset_derive(keys, "store", root->kek);
 }
 
-static int make(struct root *root, const uint8_t *entropy, struct keyset *keys, struct root_report *report)
+/* Seals the key to what the domain authorizes, if it has, and sees that it opens again: 1. To the PCRs as they are, if it
+ * is for the first time: 0. */
+static int seal(struct root *root, const struct root_config *config, bool first, const uint8_t *kek,
+		struct root_report *report)
+{
+	struct tpm_root *t = of(root);
+	uint8_t policy[SHA256_SIZE], opened[TPM_KEK_SIZE];
+	int approved = tpm_domain_approve(root, config, true, report);
+	if (approved < 0 || (approved == 0 && !first))
+		return approved;
+	if (approved > 0)
+		authorization_sealed_to(t->authorization.spki, policy);
+	else
+		tpm_policy_pcr(&t->state.pcrs, policy);
+	int r = tpm_kek_seal(&t->tpm, policy, kek, &t->state.kek);
+	if (r >= 0 && approved > 0)
+		r = tpm_kek_unseal(&t->tpm, &t->state.kek, t->pcrs.pcrs, &t->approval, opened);
+	wipe(opened, sizeof opened);
+	return r < 0 ? tpm_report_tpm(t, report) : approved;
+}
+
+static int make(struct root *root, const struct root_config *config, const uint8_t *entropy, struct keyset *keys,
+		struct root_report *report)
 {
 	struct tpm_root *t = of(root);
 	struct tpm_state *state = &t->state;
-	uint8_t fresh[TPM_KEK_SIZE + 12], policy[SHA256_SIZE];
+	uint8_t fresh[TPM_KEK_SIZE + 12];
 	int r = keyset_make(keys, entropy);
 	if (r >= 0)
 		r = root->platform->random(root->platform->ctx, fresh, sizeof fresh);
@@ -97,7 +119,6 @@ static int make(struct root *root, const uint8_t *entropy, struct keyset *keys, 
 	if (tpm_endorsement_name(&t->tpm, state->endorsement_name) < 0)
 		memset(state->endorsement_name, 0, TPM_NAME_SIZE);
 	state->pcrs = t->pcrs;
-	tpm_policy_pcr(&state->pcrs, policy);
 	struct wr log = wr_to(state->log, sizeof state->log);
 	wr_span_bytes(&log, wr_span(&t->log.out));
 	state->log_n = (uint16_t)log.n;
@@ -107,39 +128,57 @@ static int make(struct root *root, const uint8_t *entropy, struct keyset *keys, 
 		return r;
 	}
 	r = tpm_ak_make(&t->tpm, t->ak_auth, &state->ak);
-	if (r >= 0)
-		r = tpm_kek_seal(&t->tpm, policy, fresh, &state->kek);
+	r = r < 0 ? tpm_report_tpm(t, report) : seal(root, config, true, fresh, report);
 	if (r < 0) {
 		wipe(fresh, sizeof fresh);
-		return tpm_report_tpm(t, report);
+		return r;
 	}
 	tpm_state_seal(state, keys, fresh, fresh + TPM_KEK_SIZE);
 	wipe(fresh, sizeof fresh);
-	return write_state(root, report);
+	return write_state(root, true, report);
+}
+
+/* Keys that opened at PCR values, now that the domain has authorized these: from here on at all that it authorizes. */
+static int reseal(struct root *root, const struct root_config *config, const uint8_t *kek,
+		  struct root_report *report)
+{
+	int r = seal(root, config, false, kek, report);
+	/* What keeps them from being written stands in the report, and does not keep the host from booting. */
+	if (r > 0 && write_state(root, false, report) >= 0)
+		root_say(report, "the keys are sealed to host.root.domain_key now, by %", config->authorization);
+	return r;
 }
 
 static int unseal(struct root *root, const struct root_config *config, struct keyset *keys,
 		  struct root_report *report)
 {
 	struct tpm_root *t = of(root);
-	uint8_t kek[TPM_KEK_SIZE];
-	int r = tpm_kek_unseal(&t->tpm, &t->state.kek, t->state.pcrs.pcrs, kek);
+	uint8_t kek[TPM_KEK_SIZE], policy[SHA256_SIZE];
+	tpm_policy_pcr(&t->state.pcrs, policy);
+	bool plain = tpm_kek_is_sealed_to(&t->state.kek, policy);
+	int r = plain ? ERR_NONE : tpm_domain_approve(root, config, false, report);
+	if (r < 0)
+		return r;
+	r = tpm_kek_unseal(&t->tpm, &t->state.kek, plain ? t->state.pcrs.pcrs : t->pcrs.pcrs,
+			   plain ? NULL : &t->approval, kek);
 	if (r < 0) {
 		/* The policy's failure, in any session; and a blob that is not this TPM's. */
-		if (t->tpm.link.err == ERR_NONE && TPM_RC_BARE(t->tpm.rc) == TPM_RC_BARE(TPM2_RC_POLICY_FAIL) &&
-		    t->tpm.rc < 0x1000)
+		TPM2_RC bare = t->tpm.link.err == ERR_NONE && t->tpm.rc < 0x1000 ? TPM_RC_BARE(t->tpm.rc) : 0;
+		if (bare == TPM_RC_BARE(TPM2_RC_POLICY_FAIL))
 			return tpm_report_changed(t, config, report);
-		if (t->tpm.link.err == ERR_NONE && TPM_RC_BARE(t->tpm.rc) == TPM_RC_BARE(TPM2_RC_INTEGRITY) &&
-		    t->tpm.rc < 0x1000)
+		if (bare == TPM_RC_BARE(TPM2_RC_INTEGRITY))
 			return tpm_report_file(report, root->file, ERR_CHECKSUM);
 		return tpm_report_tpm(t, report);
 	}
 	r = tpm_state_open(&t->state, kek, keys);
-	wipe(kek, sizeof kek);
 	if (r < 0)
-		return tpm_report_file(report, root->file, r);
-	use_keys(root, keys);
-	return ERR_NONE;
+		(void)tpm_report_file(report, root->file, r);
+	else
+		use_keys(root, keys);
+	if (r >= 0 && plain)
+		r = reseal(root, config, kek, report);
+	wipe(kek, sizeof kek);
+	return r;
 }
 
 /* ---- Opening ---- */
@@ -150,6 +189,7 @@ static int connect(struct root *root, const struct root_config *config, bool *fi
 	struct tpm_root *t = of(root);
 	t->tpm.srk = t->tpm.session = t->nv = ESYS_TR_NONE; /* for a close without an open */
 	t->nv_wanted = config->nv_index;
+	t->approval.authorization = NULL;
 	int r = read_state(root, report);
 	*first = r == ERR_NOT_FOUND;
 	if (r < 0 && !*first)
@@ -265,11 +305,16 @@ static int tpm_root_open(struct root *root, const struct platform *platform, con
 		measured = r >= 0;
 	}
 	if (r >= 0)
-		r = who->created ? make(root, entropy, &keys, report) : unseal(root, config, &keys, report);
+		r = who->created ? make(root, config, entropy, &keys, report)
+				 : unseal(root, config, &keys, report);
 	if (measured)
 		r = cap(t, report, r);
 	if (r >= 0)
 		r = identify(root, &keys, entropy + KEYSET_ENTROPY_SIZE, seed, who, report);
+	if (r >= 0)
+		r = tpm_domain_raise(t, report);
+	if (r >= 0 && report->text[0] == '\0')
+		tpm_domain_enroll(root, report);
 	wipe(&keys, sizeof keys);
 	if (r < 0) {
 		tpm_root_close(root);

@@ -1,42 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include <tss2/tss2_mu.h>
 
+#include "bearssl_inner.h"
+#include "keys.h"
 #include "tpm_callbacks.h"
 
 /* Of BearSSL's generator; as tao_reseed takes. */
 #define SEED_SIZE 48
 #define AES_BLOCK 16
 
-/* ---- Hashes and HMACs in progress ---- */
+/* ---- Hashes and HMACs in progress: all that is ours is SHA-256 ---- */
 
-static const br_hash_class *hash_of(TPM2_ALG_ID alg)
-{
-	switch (alg) {
-	case TPM2_ALG_SHA1:
-		return &br_sha1_vtable;
-	case TPM2_ALG_SHA256:
-		return &br_sha256_vtable;
-	case TPM2_ALG_SHA384:
-		return &br_sha384_vtable;
-	case TPM2_ALG_SHA512:
-		return &br_sha512_vtable;
-	default:
-		return NULL;
-	}
-}
-
-static size_t size_of_hash(const br_hash_class *class)
-{
-	return class->desc >> BR_HASHDESC_OUT_OFF & BR_HASHDESC_OUT_MASK;
-}
-
-static struct tpm_crypto_slot *take(struct tpm_crypto *crypto, enum tpm_crypto_kind kind, size_t size)
+static struct tpm_crypto_slot *take(struct tpm_crypto *crypto, enum tpm_crypto_kind kind)
 {
 	for (size_t i = 0; i < TPM_CRYPTO_SLOTS; i++) {
 		struct tpm_crypto_slot *slot = &crypto->slots[i];
 		if (slot->kind == TPM_CRYPTO_FREE) {
 			slot->kind = kind;
-			slot->size = size;
 			return slot;
 		}
 	}
@@ -63,14 +43,13 @@ static void give_back(struct tpm_crypto_slot *slot)
 
 static TSS2_RC hash_start(ESYS_CRYPTO_CONTEXT_BLOB **context, TPM2_ALG_ID alg, void *userdata)
 {
-	const br_hash_class *class = hash_of(alg);
 	*context = NULL;
-	if (class == NULL)
+	if (alg != TPM2_ALG_SHA256)
 		return TSS2_ESYS_RC_NOT_IMPLEMENTED;
-	struct tpm_crypto_slot *slot = take(userdata, TPM_CRYPTO_HASH, size_of_hash(class));
+	struct tpm_crypto_slot *slot = take(userdata, TPM_CRYPTO_HASH);
 	if (slot == NULL)
 		return TSS2_ESYS_RC_MEMORY;
-	class->init(&slot->hash.vtable);
+	br_sha256_init(&slot->hash);
 	*context = (ESYS_CRYPTO_CONTEXT_BLOB *)slot;
 	return TSS2_RC_SUCCESS;
 }
@@ -81,7 +60,7 @@ static TSS2_RC hash_update(ESYS_CRYPTO_CONTEXT_BLOB *context, const uint8_t *p, 
 	if (slot == NULL)
 		return TSS2_ESYS_RC_BAD_REFERENCE;
 	if (n > 0)
-		slot->hash.vtable->update(&slot->hash.vtable, p, n);
+		br_sha256_update(&slot->hash, p, n);
 	return TSS2_RC_SUCCESS;
 }
 
@@ -90,10 +69,10 @@ static TSS2_RC hash_finish(ESYS_CRYPTO_CONTEXT_BLOB **context, uint8_t *dst, siz
 	struct tpm_crypto_slot *slot = find(userdata, *context, TPM_CRYPTO_HASH);
 	if (slot == NULL)
 		return TSS2_ESYS_RC_BAD_REFERENCE;
-	if (*size < slot->size)
+	if (*size < SHA256_SIZE)
 		return TSS2_ESYS_RC_BAD_SIZE;
-	slot->hash.vtable->out(&slot->hash.vtable, dst);
-	*size = slot->size;
+	br_sha256_out(&slot->hash, dst);
+	*size = SHA256_SIZE;
 	give_back(slot);
 	*context = NULL;
 	return TSS2_RC_SUCCESS;
@@ -102,15 +81,14 @@ static TSS2_RC hash_finish(ESYS_CRYPTO_CONTEXT_BLOB **context, uint8_t *dst, siz
 static TSS2_RC hmac_start(ESYS_CRYPTO_CONTEXT_BLOB **context, TPM2_ALG_ID alg, const uint8_t *key, size_t size,
 			  void *userdata)
 {
-	const br_hash_class *class = hash_of(alg);
 	br_hmac_key_context expanded;
 	*context = NULL;
-	if (class == NULL)
+	if (alg != TPM2_ALG_SHA256)
 		return TSS2_ESYS_RC_NOT_IMPLEMENTED;
-	struct tpm_crypto_slot *slot = take(userdata, TPM_CRYPTO_HMAC, size_of_hash(class));
+	struct tpm_crypto_slot *slot = take(userdata, TPM_CRYPTO_HMAC);
 	if (slot == NULL)
 		return TSS2_ESYS_RC_MEMORY;
-	br_hmac_key_init(&expanded, class, size > 0 ? key : (const uint8_t *)"", size);
+	br_hmac_key_init(&expanded, &br_sha256_vtable, size > 0 ? key : (const uint8_t *)"", size);
 	br_hmac_init(&slot->hmac, &expanded, 0);
 	wipe(&expanded, sizeof expanded);
 	*context = (ESYS_CRYPTO_CONTEXT_BLOB *)slot;
@@ -132,7 +110,7 @@ static TSS2_RC hmac_finish(ESYS_CRYPTO_CONTEXT_BLOB **context, uint8_t *dst, siz
 	struct tpm_crypto_slot *slot = find(userdata, *context, TPM_CRYPTO_HMAC);
 	if (slot == NULL)
 		return TSS2_ESYS_RC_BAD_REFERENCE;
-	if (*size < slot->size)
+	if (*size < SHA256_SIZE)
 		return TSS2_ESYS_RC_BAD_SIZE;
 	*size = br_hmac_out(&slot->hmac, dst);
 	give_back(slot);
@@ -201,11 +179,12 @@ static void get_coordinate(TPM2B_ECC_PARAMETER *to, const uint8_t p[static COORD
 static TSS2_RC exchange(br_hmac_drbg_context *rng, const TPMS_ECC_POINT *theirs, TPM2B_ECC_PARAMETER *z,
 			TPMS_ECC_POINT *ours)
 {
-	uint8_t scalar[BR_EC_KBUF_PRIV_MAX_SIZE], point[1 + 2 * COORDINATE];
-	br_ec_private_key key;
+	uint8_t scalar[KEY_SCALAR_SIZE], point[1 + 2 * COORDINATE];
 	TSS2_RC r = TSS2_ESYS_RC_GENERAL_FAILURE;
-	if (br_ec_keygen(&rng->vtable, curve, &key, scalar, BR_EC_secp256r1) == 0 ||
-	    curve->mulgen(point, key.x, key.xlen, BR_EC_secp256r1) != sizeof point)
+	do {
+		br_hmac_drbg_generate(rng, scalar, sizeof scalar);
+	} while (!key_scalar_valid(scalar)); /* once in 2^32 times */
+	if (curve->mulgen(point, scalar, sizeof scalar, BR_EC_secp256r1) != sizeof point)
 		goto out;
 	get_coordinate(&ours->x, point + 1);
 	get_coordinate(&ours->y, point + 1 + COORDINATE);
@@ -214,7 +193,7 @@ static TSS2_RC exchange(br_hmac_drbg_context *rng, const TPMS_ECC_POINT *theirs,
 	if (!put_coordinate(point + 1, &theirs->x) || !put_coordinate(point + 1 + COORDINATE, &theirs->y))
 		goto out;
 	/* 0: the point is not on the curve. Using it would give our scalar away, and the secret with it. */
-	if (curve->mul(point, sizeof point, key.x, key.xlen, BR_EC_secp256r1) != 1)
+	if (curve->mul(point, sizeof point, scalar, sizeof scalar, BR_EC_secp256r1) != 1)
 		goto out;
 	get_coordinate(z, point + 1);
 	r = TSS2_RC_SUCCESS;
@@ -288,26 +267,60 @@ static TSS2_RC aes_decrypt(uint8_t *key, TPM2_ALG_ID alg, TPMI_AES_KEY_BITS bits
 
 /* ---- RSA-OAEP ---- */
 
+#define RSA_SIZE 256
+/* Header, and one more than 2048 bits take. */
+#define RSA_WORDS 68
+
+size_t br_rsa_oaep_pad(const br_prng_class **random, const br_hash_class *hash, const void *label, size_t label_n,
+		       const br_rsa_public_key *key, void *dst, size_t max, const void *src, size_t n);
+
+/* x to the power of 65537, by the modulus. BearSSL's way for any exponent takes 3 KiB. */
+static bool rsa_public(uint8_t x[static RSA_SIZE], const uint8_t modulus[static RSA_SIZE])
+{
+	uint32_t m[RSA_WORDS], plain[RSA_WORDS], a[RSA_WORDS], b[RSA_WORDS];
+	br_i31_decode(m, modulus, RSA_SIZE);
+	uint32_t m0i = br_i31_ninv31(m[1]), odd = m[1] & 1;
+	if (odd == 0 || br_i31_decode_mod(plain, x, RSA_SIZE, m) != 1)
+		return false;
+	/* Times R, as Montgomery's multiplication takes it: doubled once a bit. */
+	memcpy(a, plain, sizeof a);
+	for (uint32_t i = 0; i < 31 * ((m[0] + 31) >> 5); i++) {
+		uint32_t over = br_i31_add(a, a, 1);
+		br_i31_sub(a, m, over | (br_i31_sub(a, m, 0) ^ 1));
+	}
+	for (int i = 0; i < 8; i++) {
+		br_i31_montymul(b, a, a, m, m0i);
+		br_i31_montymul(a, b, b, m, m0i);
+	}
+	br_i31_montymul(b, a, plain, m, m0i); /* and out of Montgomery's form */
+	br_i31_encode(x, RSA_SIZE, b);
+	wipe(plain, sizeof plain);
+	wipe(a, sizeof a);
+	wipe(b, sizeof b);
+	return true;
+}
+
 static TSS2_RC rsa_pk_encrypt(TPM2B_PUBLIC *key, size_t n, BYTE *p, size_t max, BYTE *dst, size_t *size,
 			      const char *label, void *userdata)
 {
-	const TPMS_RSA_PARMS *parms = &key->publicArea.parameters.rsaDetail;
+	const TPMT_PUBLIC *public = &key->publicArea;
+	const TPMS_RSA_PARMS *parms = &public->parameters.rsaDetail;
 	TPM2B_PUBLIC_KEY_RSA *modulus = &key->publicArea.unique.rsa;
-	const br_hash_class *class = hash_of(key->publicArea.nameAlg);
 	br_hmac_drbg_context rng;
-	uint8_t exponent[4];
-	if (key->publicArea.type != TPM2_ALG_RSA || parms->scheme.scheme != TPM2_ALG_OAEP || class == NULL)
+	*size = 0;
+	if (public->type != TPM2_ALG_RSA || public->nameAlg != TPM2_ALG_SHA256 ||
+	    parms->scheme.scheme != TPM2_ALG_OAEP || (parms->exponent != 0 && parms->exponent != 65537))
 		return TSS2_ESYS_RC_NOT_IMPLEMENTED;
-	if (modulus->size > sizeof modulus->buffer)
+	if (modulus->size != RSA_SIZE)
 		return TSS2_ESYS_RC_BAD_VALUE;
-	struct wr w = wr_to(exponent, sizeof exponent);
-	wr_be32(&w, parms->exponent != 0 ? parms->exponent : 65537);
-	br_rsa_public_key public = { modulus->buffer, modulus->size, exponent, sizeof exponent };
+	const br_rsa_public_key room = { modulus->buffer, RSA_SIZE, NULL, 0 };
 	if (!seed(userdata, &rng))
 		return TSS2_ESYS_RC_GENERAL_FAILURE;
 	/* The label's NUL belongs to it (TPM 2.0 part 1, annex B.4). */
-	*size = br_rsa_i31_oaep_encrypt(&rng.vtable, class, label, label != NULL ? strlen(label) + 1 : 0, &public,
-					dst, max, p, n);
+	if (br_rsa_oaep_pad(&rng.vtable, &br_sha256_vtable, label, label != NULL ? strlen(label) + 1 : 0, &room,
+			    dst, max, p, n) == RSA_SIZE &&
+	    rsa_public(dst, modulus->buffer))
+		*size = RSA_SIZE;
 	wipe(&rng, sizeof rng);
 	return *size > 0 ? TSS2_RC_SUCCESS : TSS2_ESYS_RC_BAD_VALUE;
 }

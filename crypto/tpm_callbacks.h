@@ -13,6 +13,7 @@
 #include <tss2/tss2_esys.h>
 
 #include "platform.h"
+#include "sha256.h"
 
 /* ESYS finishes each before it starts the next; the others are slack for whatever it may do one day. */
 #define TPM_CRYPTO_SLOTS 4
@@ -23,9 +24,8 @@ enum tpm_crypto_kind { TPM_CRYPTO_FREE = 0, TPM_CRYPTO_HASH, TPM_CRYPTO_HMAC };
 
 struct tpm_crypto_slot {
 	enum tpm_crypto_kind kind;
-	size_t size; /* of what comes out */
 	union {
-		br_hash_compat_context hash;
+		br_sha256_context hash;
 		br_hmac_context hmac;
 	};
 };

@@ -55,7 +55,7 @@ static int nv_renew(struct root *root, uint64_t *n, struct root_report *report)
 	if (r == ERR_NOT_FOUND) {
 		uint8_t auth[32];
 		nv_auth(root, auth);
-		r = tpm_nv_define(&t->tpm, t->state.nv_index, auth);
+		r = tpm_nv_define(&t->tpm, t->state.nv_index, TPM_NV_ATTRIBUTES, auth);
 		wipe(auth, sizeof auth);
 	}
 	if (r < 0)
@@ -77,7 +77,7 @@ int tpm_counter_choose(struct root *root, struct root_report *report)
 		int r = nv_open(root);
 		if (r == ERR_NOT_FOUND)
 			return ERR_NONE;
-		if (r < 0)
+		if (r < 0 && r != ERR_EXISTS)
 			return tpm_report_tpm(t, report);
 		(void)Esys_TR_Close(t->tpm.esys, &t->nv);
 		t->nv = ESYS_TR_NONE;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "fields.h"
 #include "tpm_session.h"
 
 static const struct {
@@ -11,15 +12,10 @@ static const struct {
 #undef TPM_RC
 };
 
-static void put(struct wr *text, const char *s)
-{
-	wr_span_bytes(text, span_str(s));
-}
-
 /* As TPM documents write codes: three digits at least. */
 static void put_code(struct wr *text, TSS2_RC rc)
 {
-	put(text, "0x");
+	field_put(text, "0x");
 	for (int shift = 28; shift >= 0; shift -= 4)
 		if (shift <= 8 || rc >> shift != 0)
 			wr_u8(text, (uint8_t) "0123456789abcdef"[rc >> shift & 15]);
@@ -36,14 +32,14 @@ static void explain_code(struct wr *text, TSS2_RC rc)
 	put_code(text, rc);
 	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
 		if (rc < 0x1000 && codes[i].code == bare(rc)) {
-			put(text, " ");
-			put(text, codes[i].name);
-			put(text, ": ");
-			put(text, codes[i].text);
+			field_put(text, " ");
+			field_put(text, codes[i].name);
+			field_put(text, ": ");
+			field_put(text, codes[i].text);
 			return;
 		}
 	/* The library's own texts of all codes take 20 KiB. */
-	put(text, rc < 0x1000 ? " (TPM 2.0 part 2, section 6.6)" : " from the TPM software stack");
+	field_put(text, rc < 0x1000 ? " (TPM 2.0 part 2, section 6.6)" : " from the TPM software stack");
 }
 
 /* What we found wrong ourselves, or between us and the TPM. */
@@ -67,10 +63,10 @@ static const char *explain_error(int err)
 
 void tpm_explain(const struct tpm *tpm, struct wr *text)
 {
-	put(text, tpm->step != NULL ? tpm->step : "TPM");
-	put(text, ": ");
+	field_put(text, tpm->step != NULL ? tpm->step : "TPM");
+	field_put(text, ": ");
 	if (tpm->link.err != ERR_NONE || tpm->rc == TSS2_RC_SUCCESS || tpm->err == ERR_BAD_SIGNATURE)
-		put(text, explain_error(tpm->err));
+		field_put(text, explain_error(tpm->err));
 	else
 		explain_code(text, tpm->rc);
 }

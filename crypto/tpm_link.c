@@ -82,7 +82,7 @@ static bool well_framed(struct span response, TPM2_RC *code)
 	return tag == TPM2_ST_SESSIONS || tag == TPM2_ST_NO_SESSIONS;
 }
 
-static int exchange(struct tpm_link *link, struct span command)
+int tpm_link_exchange(struct tpm_link *link, struct span command)
 {
 	link->n = 0;
 	link->code = TPM2_RC_SUCCESS;
@@ -101,7 +101,7 @@ static int exchange(struct tpm_link *link, struct span command)
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t n, const uint8_t *command)
 {
 	struct tpm_link *link = (struct tpm_link *)tcti;
-	return exchange(link, span_of(command, n)) < 0 ? TSS2_TCTI_RC_IO_ERROR : TSS2_RC_SUCCESS;
+	return tpm_link_exchange(link, span_of(command, n)) < 0 ? TSS2_TCTI_RC_IO_ERROR : TSS2_RC_SUCCESS;
 }
 
 /* Without a destination: how much there is. The deadline was transmit's. */
@@ -138,18 +138,31 @@ void tpm_link_init(struct tpm_link *link, const struct platform *platform)
 	link->tcti.v1.finalize = finalize;
 }
 
+static void flush(struct tpm_link *link, TPM2_HANDLE handle)
+{
+	uint8_t command[14];
+	struct wr w = wr_to(command, sizeof command);
+	wr_be16(&w, TPM2_ST_NO_SESSIONS);
+	wr_be32(&w, sizeof command);
+	wr_be32(&w, TPM2_CC_FlushContext);
+	wr_be32(&w, handle);
+	(void)tpm_link_exchange(link, wr_span(&w)); /* takes it off the ledger */
+	link->n = 0;
+}
+
+void tpm_link_drop(struct tpm_link *link, TPM2_HANDLE handle)
+{
+	for (size_t i = 0; link->err == ERR_NONE && i < link->n_made; i++)
+		if (link->made[i] == handle) {
+			flush(link, handle);
+			return;
+		}
+}
+
 size_t tpm_link_flush(struct tpm_link *link)
 {
-	for (size_t i = link->n_made; i > 0; i--) {
-		uint8_t command[14];
-		struct wr w = wr_to(command, sizeof command);
-		wr_be16(&w, TPM2_ST_NO_SESSIONS);
-		wr_be32(&w, sizeof command);
-		wr_be32(&w, TPM2_CC_FlushContext);
-		wr_be32(&w, link->made[i - 1]);
-		exchange(link, wr_span(&w)); /* takes it off the ledger */
-		link->n = 0;
-	}
+	for (size_t i = link->n_made; i > 0; i--)
+		flush(link, link->made[i - 1]);
 	return link->n_made;
 }
 

@@ -29,7 +29,11 @@ struct tpm_link {
 	uint8_t response[TPM_RESPONSE_MAX];
 };
 
+/* One command and its response, in link->response and link->code; for those that tpm2-tss has no part in. */
+int tpm_link_exchange(struct tpm_link *link, struct span command);
 void tpm_link_init(struct tpm_link *link, const struct platform *platform);
+/* Flushes this, if it was made, and the link works; else tpm_link_flush will. */
+void tpm_link_drop(struct tpm_link *link, TPM2_HANDLE handle);
 /* Flushes all that was made, newest first. Returns how many are left. */
 size_t tpm_link_flush(struct tpm_link *link);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tpm_nv.h"
 
-/* A counter, AUTHWRITE, AUTHREAD, NO_DA. */
-#define ATTRIBUTES 0x02040014
 #define COUNTER_BYTES 8
 
 static void auth_of(TPM2B_AUTH *secret, const uint8_t auth[static 32])
@@ -12,13 +10,21 @@ static void auth_of(TPM2B_AUTH *secret, const uint8_t auth[static 32])
 	memcpy(secret->buffer, auth, 32);
 }
 
-int tpm_nv_open(struct tpm *tpm, uint32_t index, const uint8_t auth[static 32], ESYS_TR *nv)
+int tpm_nv_find(struct tpm *tpm, uint32_t index, ESYS_TR *nv)
 {
-	TPM2B_AUTH secret;
 	TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, nv);
 	if (rc == (TPM2_RC_HANDLE | TPM2_RC_H | TPM2_RC_1))
 		return tpm_failed(tpm, "NV_ReadPublic", rc, ERR_NOT_FOUND);
-	int r = tpm_result(tpm, "NV_ReadPublic", rc);
+	/* Its name is none that we compute: of another hash. */
+	if (rc == TSS2_ESYS_RC_NOT_IMPLEMENTED)
+		return tpm_failed(tpm, "NV_ReadPublic", rc, ERR_EXISTS);
+	return tpm_result(tpm, "NV_ReadPublic", rc);
+}
+
+int tpm_nv_open(struct tpm *tpm, uint32_t index, const uint8_t auth[static 32], ESYS_TR *nv)
+{
+	TPM2B_AUTH secret;
+	int r = tpm_nv_find(tpm, index, nv);
 	if (r < 0)
 		return r;
 	auth_of(&secret, auth);
@@ -27,16 +33,17 @@ int tpm_nv_open(struct tpm *tpm, uint32_t index, const uint8_t auth[static 32], 
 	return r;
 }
 
-int tpm_nv_define(struct tpm *tpm, uint32_t index, const uint8_t auth[static 32])
+int tpm_nv_define(struct tpm *tpm, uint32_t index, uint32_t attributes, const uint8_t *auth)
 {
 	static const char step[] = "NV_DefineSpace";
 	const TPM2B_NV_PUBLIC public = { .nvPublic = { .nvIndex = index,
 						       .nameAlg = TPM2_ALG_SHA256,
-						       .attributes = ATTRIBUTES,
+						       .attributes = attributes,
 						       .dataSize = COUNTER_BYTES } };
-	TPM2B_AUTH secret;
+	TPM2B_AUTH secret = { .size = 0 };
 	ESYS_TR nv = ESYS_TR_NONE;
-	auth_of(&secret, auth);
+	if (auth != NULL)
+		auth_of(&secret, auth);
 	int r = tpm_prepare(tpm, step, TPMA_SESSION_DECRYPT);
 	if (r == ERR_NONE)
 		r = tpm_result(tpm, step,
@@ -57,22 +64,30 @@ int tpm_nv_count(struct tpm *tpm, ESYS_TR nv)
 				  Esys_NV_Increment(tpm->esys, nv, nv, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE));
 }
 
-int tpm_nv_read(struct tpm *tpm, ESYS_TR nv, uint64_t *n)
+int tpm_nv_bytes(struct tpm *tpm, ESYS_TR nv, uint16_t at, uint16_t n, uint8_t *dst)
 {
 	static const char step[] = "NV_Read";
 	TPM2B_MAX_NV_BUFFER *data = NULL;
 	int r = tpm_prepare(tpm, step, 0);
 	if (r == ERR_NONE)
-		r = tpm_result(tpm, step,
-			       Esys_NV_Read(tpm->esys, nv, nv, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE,
-					    COUNTER_BYTES, 0, &data));
-	if (r == ERR_NONE) {
-		struct rd bytes = rd_from(span_of(data->buffer, data->size));
-		*n = rd_be64(&bytes);
-		if (rd_end(&bytes) != ERR_NONE)
-			r = tpm_failed(tpm, step, 0, ERR_MALFORMED);
-	}
+		r = tpm_result(
+			tpm, step,
+			Esys_NV_Read(tpm->esys, nv, nv, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, n, at, &data));
+	if (r == ERR_NONE && data->size != n)
+		r = tpm_failed(tpm, step, 0, ERR_MALFORMED);
+	if (r == ERR_NONE)
+		memcpy(dst, data->buffer, n);
 	Esys_Free(data);
+	return r;
+}
+
+int tpm_nv_read(struct tpm *tpm, ESYS_TR nv, uint64_t *n)
+{
+	uint8_t bytes[COUNTER_BYTES];
+	int r = tpm_nv_bytes(tpm, nv, 0, sizeof bytes, bytes);
+	struct rd b = rd_from(span_of(bytes, sizeof bytes));
+	if (r == ERR_NONE)
+		*n = rd_be64(&b);
 	return r;
 }
 
@@ -81,7 +96,8 @@ bool tpm_nv_is_foreign(const struct tpm *tpm)
 	TPM2_RC bare = TPM_RC_BARE(tpm->rc);
 	bool format_one = tpm->rc < 0x1000 && (tpm->rc & TPM2_RC_FMT1) != 0;
 	return tpm->link.err == ERR_NONE &&
-	       (tpm->rc == TPM2_RC_NV_AUTHORIZATION || tpm->rc == TPM2_RC_NV_UNINITIALIZED ||
+	       (tpm->err == ERR_EXISTS || tpm->rc == TPM2_RC_NV_AUTHORIZATION ||
+		tpm->rc == TPM2_RC_NV_UNINITIALIZED ||
 		(format_one && (bare == TPM2_RC_BAD_AUTH || bare == TPM2_RC_AUTH_FAIL ||
 				bare == TPM2_RC_ATTRIBUTES || bare == TPM2_RC_SIZE)));
 }

@@ -2,6 +2,7 @@
 #include <tss2/tss2_mu.h>
 
 #include "tpm_objects.h"
+#include "tpm_raw.h"
 
 /* A PCR that others extend meanwhile makes the TPM start over. */
 #define UNSEAL_TRIES 8
@@ -19,50 +20,18 @@ static const uint8_t ak_template[24] = {
 static const uint8_t kek_template_head[] = { 0x00, 0x08, 0x00, 0x0b, 0x00, 0x00, 0x04, 0x92, 0x00, 0x20 };
 static const uint8_t kek_template_tail[] = { 0x00, 0x10, 0x00, 0x00 };
 
-static TPML_PCR_SELECTION selection_of(uint32_t pcrs)
-{
-	TPML_PCR_SELECTION selection = {
-		.count = 1,
-		.pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3 } },
-	};
-	for (unsigned i = 0; i < 3; i++)
-		selection.pcrSelections[0].pcrSelect[i] = (BYTE)(pcrs >> 8 * i);
-	return selection;
-}
-
-void tpm_policy_pcr(const struct quote_facts *pcrs, uint8_t policy[static SHA256_SIZE])
-{
-	uint8_t bytes[SHA256_SIZE + 14 + SHA256_SIZE] = { 0 }, values[SHA256_SIZE];
-	struct wr w = wr_to(bytes, sizeof bytes);
-	quote_pcr_digest(sha256_bearssl(), pcrs, values);
-	w.n = SHA256_SIZE; /* the policy so far: zeros */
-	wr_be32(&w, TPM2_CC_PolicyPCR);
-	wr_be32(&w, 1);
-	wr_be16(&w, TPM2_ALG_SHA256);
-	wr_u8(&w, 3);
-	for (unsigned i = 0; i < 3; i++)
-		wr_u8(&w, (uint8_t)(pcrs->pcrs >> 8 * i));
-	wr_bytes(&w, values, sizeof values);
-	sha256_of(sha256_bearssl(), wr_span(&w), policy);
-}
-
 /* ---- Blobs ---- */
 
-static int keep(struct tpm *tpm, const char *step, const TPM2B_PUBLIC *public, const TPM2B_PRIVATE *private,
-		struct tpm_blob *blob)
+static uint16_t take(struct rd *r, uint8_t *dst, size_t cap)
 {
-	size_t n = 0;
-	int r = tpm_result(
-		tpm, step,
-		Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, blob->public, sizeof blob->public, &n));
-	if (r == ERR_NONE && private->size > sizeof blob->private)
-		r = tpm_failed(tpm, step, 0, ERR_TOO_LARGE);
-	if (r < 0)
-		return r;
-	blob->public_n = (uint16_t)n;
-	blob->private_n = private->size;
-	memcpy(blob->private, private->buffer, private->size);
-	return ERR_NONE;
+	struct span s = rd_bytes(r, rd_be16(r));
+	if (s.n > cap) {
+		rd_fail(r, ERR_TOO_LARGE);
+		return 0;
+	}
+	if (s.n > 0)
+		memcpy(dst, s.p, s.n);
+	return (uint16_t)s.n;
 }
 
 /* Under the storage root key; what goes in is encrypted on its way. */
@@ -72,8 +41,7 @@ static int create(struct tpm *tpm, const char *step, struct span template, struc
 	const TPM2B_DATA no_data = { 0 };
 	const TPML_PCR_SELECTION no_pcrs = { 0 };
 	TPM2B_SENSITIVE_CREATE secret = { 0 };
-	TPM2B_PUBLIC wanted = { 0 }, *public = NULL;
-	TPM2B_PRIVATE *private = NULL;
+	TPM2B_PUBLIC wanted = { 0 };
 	size_t at = 0;
 	secret.sensitive.userAuth.size = (UINT16)auth.n;
 	if (auth.n > 0)
@@ -88,32 +56,27 @@ static int create(struct tpm *tpm, const char *step, struct span template, struc
 	if (r == ERR_NONE)
 		r = tpm_result(tpm, step,
 			       Esys_Create(tpm->esys, tpm->srk, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, &secret,
-					   &wanted, &no_data, &no_pcrs, &private, &public, NULL, NULL, NULL));
-	if (r == ERR_NONE)
-		r = keep(tpm, step, public, private, blob);
+					   &wanted, &no_data, &no_pcrs, NULL, NULL, NULL, NULL, NULL));
 	wipe(&secret, sizeof secret);
-	Esys_Free(public);
-	Esys_Free(private);
-	return r;
+	if (r < 0)
+		return r;
+	struct rd answer = tpm_parameters(tpm);
+	blob->private_n = take(&answer, blob->private, sizeof blob->private);
+	blob->public_n = take(&answer, blob->public, sizeof blob->public);
+	return answer.err != ERR_NONE ? tpm_failed(tpm, step, 0, answer.err) : ERR_NONE;
 }
 
-static int load(struct tpm *tpm, const char *step, const struct tpm_blob *blob, ESYS_TR *handle)
+/* That the TPM has what the blob says is in its name, which every command under a session is bound to. */
+static int load(struct tpm *tpm, const char *step, const struct tpm_blob *blob, ESYS_TR *object)
 {
-	TPM2B_PUBLIC public = { 0 };
-	TPM2B_PRIVATE private = { .size = blob->private_n };
-	size_t at = 0;
-	memcpy(private.buffer, blob->private, blob->private_n);
-	int r = tpm_result(tpm, step,
-			   Tss2_MU_TPMT_PUBLIC_Unmarshal(blob->public, blob->public_n, &at, &public.publicArea));
-	if (r == ERR_NONE && at != blob->public_n)
-		r = tpm_failed(tpm, step, 0, ERR_TRAILING);
-	if (r == ERR_NONE)
-		r = tpm_prepare(tpm, step, 0);
-	if (r == ERR_NONE)
-		r = tpm_result(tpm, step,
-			       Esys_Load(tpm->esys, tpm->srk, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, &private,
-					 &public, handle));
-	return r;
+	struct tpm_command c;
+	tpm_command(&c, TPM2_CC_Load);
+	wr_be32(&c.w, tpm_handle_of(tpm, tpm->srk));
+	tpm_command_empty_auth(&c);
+	tpm_command_sized(&c, blob->private, blob->private_n);
+	tpm_command_sized(&c, blob->public, blob->public_n);
+	int r = tpm_command_send(tpm, step, &c);
+	return r < 0 ? r : tpm_adopt(tpm, step, rd_be32(&c.answer), span_of(blob->public, blob->public_n), object);
 }
 
 /* ---- The key-encryption key ---- */
@@ -130,14 +93,24 @@ int tpm_kek_seal(struct tpm *tpm, const uint8_t policy[static SHA256_SIZE], cons
 		      blob);
 }
 
-static int unseal_once(struct tpm *tpm, ESYS_TR object, ESYS_TR policy, uint32_t pcrs, uint8_t *kek)
+/* With the PCRs as they are. */
+static int policy_pcr(struct tpm *tpm, ESYS_TR policy, uint32_t pcrs)
 {
-	const TPM2B_DIGEST as_they_are = { 0 };
-	const TPML_PCR_SELECTION selection = selection_of(pcrs);
+	struct tpm_command c;
+	tpm_command(&c, TPM2_CC_PolicyPCR);
+	wr_be32(&c.w, tpm_handle_of(tpm, policy));
+	wr_be16(&c.w, 0);
+	tpm_pcr_selection(&c.w, pcrs);
+	return tpm_command_send(tpm, "PolicyPCR", &c);
+}
+
+static int unseal_once(struct tpm *tpm, ESYS_TR object, ESYS_TR policy, uint32_t pcrs,
+		       const struct tpm_approval *approval, uint8_t *kek)
+{
 	TPM2B_SENSITIVE_DATA *data = NULL;
-	int r = tpm_result(tpm, "PolicyPCR",
-			   Esys_PolicyPCR(tpm->esys, policy, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-					  &as_they_are, &selection));
+	int r = policy_pcr(tpm, policy, pcrs);
+	if (r == ERR_NONE && approval != NULL)
+		r = tpm_satisfy(tpm, policy, approval);
 	if (r == ERR_NONE)
 		r = tpm_result(tpm, "Unseal",
 			       Esys_Unseal(tpm->esys, object, policy, ESYS_TR_NONE, ESYS_TR_NONE, &data));
@@ -151,7 +124,14 @@ static int unseal_once(struct tpm *tpm, ESYS_TR object, ESYS_TR policy, uint32_t
 	return r;
 }
 
-int tpm_kek_unseal(struct tpm *tpm, const struct tpm_blob *blob, uint32_t pcrs, uint8_t kek[static TPM_KEK_SIZE])
+bool tpm_kek_is_sealed_to(const struct tpm_blob *blob, const uint8_t policy[static SHA256_SIZE])
+{
+	return blob->public_n >= sizeof kek_template_head + SHA256_SIZE &&
+	       memcmp(blob->public + sizeof kek_template_head, policy, SHA256_SIZE) == 0;
+}
+
+int tpm_kek_unseal(struct tpm *tpm, const struct tpm_blob *blob, uint32_t pcrs,
+		   const struct tpm_approval *approval, uint8_t kek[static TPM_KEK_SIZE])
 {
 	ESYS_TR object = ESYS_TR_NONE, policy = ESYS_TR_NONE;
 	int r = load(tpm, "Load, of the sealed key", blob, &object);
@@ -163,11 +143,10 @@ int tpm_kek_unseal(struct tpm *tpm, const struct tpm_blob *blob, uint32_t pcrs, 
 							 TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_ENCRYPT,
 							 0xff));
 	for (int i = 0; r == ERR_NONE && i < UNSEAL_TRIES; i++) {
-		r = unseal_once(tpm, object, policy, pcrs, kek);
+		r = unseal_once(tpm, object, policy, pcrs, approval, kek);
 		if (r == ERR_NONE || tpm->rc != TPM2_RC_PCR_CHANGED)
 			break;
-		r = tpm_result(tpm, "PolicyRestart",
-			       Esys_PolicyRestart(tpm->esys, policy, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE));
+		r = tpm_command_on(tpm, "PolicyRestart", TPM2_CC_PolicyRestart, policy);
 	}
 	if (tpm->esys != NULL && r == ERR_NONE) {
 		tpm_drop(tpm, &policy);
@@ -206,41 +185,46 @@ static int quote_with(struct tpm *tpm, ESYS_TR ak, uint32_t pcrs, const uint8_t 
 {
 	static const char step[] = "Quote";
 	const TPMT_SIG_SCHEME of_the_key = { .scheme = TPM2_ALG_NULL };
-	const TPML_PCR_SELECTION selection = selection_of(pcrs);
+	TPML_PCR_SELECTION selection = {
+		.count = 1,
+		.pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3 } },
+	};
 	TPM2B_DATA data = { .size = SHA256_SIZE };
-	TPM2B_ATTEST *quoted = NULL;
-	TPMT_SIGNATURE *made = NULL;
-	uint8_t bytes[sizeof(TPMT_SIGNATURE)];
-	size_t n = 0;
+	for (unsigned i = 0; i < 3; i++)
+		selection.pcrSelections[0].pcrSelect[i] = (BYTE)(pcrs >> 8 * i);
 	memcpy(data.buffer, extra_data, SHA256_SIZE);
 	int r = tpm_prepare(tpm, step, 0);
 	if (r == ERR_NONE)
 		r = tpm_result(tpm, step,
 			       Esys_Quote(tpm->esys, ak, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, &data,
-					  &of_the_key, &selection, &quoted, &made));
+					  &of_the_key, &selection, NULL, NULL));
+	if (r < 0)
+		return r;
+	struct rd answer = tpm_parameters(tpm);
+	wr_span_bytes(attest, rd_bytes(&answer, rd_be16(&answer)));
+	wr_span_bytes(signature, rd_bytes(&answer, answer.n));
+	return answer.err != ERR_NONE || attest->err != ERR_NONE || signature->err != ERR_NONE
+		       ? tpm_failed(tpm, step, 0, ERR_TOO_LARGE)
+		       : ERR_NONE;
+}
+
+int tpm_ak_load(struct tpm *tpm, const struct tpm_blob *ak, const uint8_t auth[static 32], ESYS_TR *key)
+{
+	static const char step[] = "Load, of the attestation key";
+	TPM2B_AUTH secret = { .size = 32 };
+	memcpy(secret.buffer, auth, 32);
+	int r = load(tpm, step, ak, key);
 	if (r == ERR_NONE)
-		r = tpm_result(tpm, step, Tss2_MU_TPMT_SIGNATURE_Marshal(made, bytes, sizeof bytes, &n));
-	if (r == ERR_NONE) {
-		wr_bytes(attest, quoted->attestationData, quoted->size);
-		wr_bytes(signature, bytes, n);
-		if (attest->err != ERR_NONE || signature->err != ERR_NONE)
-			r = tpm_failed(tpm, step, 0, ERR_TOO_LARGE);
-	}
-	Esys_Free(quoted);
-	Esys_Free(made);
+		r = tpm_result(tpm, step, Esys_TR_SetAuth(tpm->esys, *key, &secret));
+	wipe(&secret, sizeof secret);
 	return r;
 }
 
 int tpm_quote(struct tpm *tpm, const struct tpm_blob *ak, const uint8_t auth[static 32], uint32_t pcrs,
 	      const uint8_t extra_data[static SHA256_SIZE], struct wr *attest, struct wr *signature)
 {
-	TPM2B_AUTH secret = { .size = 32 };
 	ESYS_TR handle = ESYS_TR_NONE;
-	memcpy(secret.buffer, auth, 32);
-	int r = load(tpm, "Load, of the attestation key", ak, &handle);
-	if (r == ERR_NONE)
-		r = tpm_result(tpm, "Quote", Esys_TR_SetAuth(tpm->esys, handle, &secret));
-	wipe(&secret, sizeof secret);
+	int r = tpm_ak_load(tpm, ak, auth, &handle);
 	if (r == ERR_NONE)
 		r = quote_with(tpm, handle, pcrs, extra_data, attest, signature);
 	if (r == ERR_NONE)

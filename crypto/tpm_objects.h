@@ -7,8 +7,7 @@
 #ifndef TAO_TPM_OBJECTS_H
 #define TAO_TPM_OBJECTS_H
 
-#include "quote.h"
-#include "tpm_session.h"
+#include "tpm_authorize.h"
 
 #define TPM_KEK_SIZE 32
 /* What the TPM is asked to hash with a quote. */
@@ -22,17 +21,18 @@ struct tpm_blob {
 	uint8_t private[256];
 };
 
-/* The digest of PolicyPCR over these PCRs and values, as a TPM computes it. */
-void tpm_policy_pcr(const struct quote_facts *pcrs, uint8_t policy[static SHA256_SIZE]);
-
 /* A new attestation key that obeys who knows auth. */
 int tpm_ak_make(struct tpm *tpm, const uint8_t auth[static 32], struct tpm_blob *blob);
 /* Seals the key to a policy. The empty password does not open it. */
 int tpm_kek_seal(struct tpm *tpm, const uint8_t policy[static SHA256_SIZE], const uint8_t kek[static TPM_KEK_SIZE],
 		 struct tpm_blob *blob);
-/* Opens it with the PCRs as they are. tpm->rc tells what was wrong: TPM2_RC_INTEGRITY (0x1df), TPM2_RC_POLICY_FAIL
+bool tpm_kek_is_sealed_to(const struct tpm_blob *blob, const uint8_t policy[static SHA256_SIZE]);
+/* Opens it with the PCRs as they are, and an authorization (NULL: it needs none). tpm->rc tells what was wrong: TPM2_RC_INTEGRITY (0x1df), TPM2_RC_POLICY_FAIL
  * (0x99d). */
-int tpm_kek_unseal(struct tpm *tpm, const struct tpm_blob *blob, uint32_t pcrs, uint8_t kek[static TPM_KEK_SIZE]);
+int tpm_kek_unseal(struct tpm *tpm, const struct tpm_blob *blob, uint32_t pcrs,
+		   const struct tpm_approval *approval, uint8_t kek[static TPM_KEK_SIZE]);
+/* Into the TPM, ready to be used; the caller drops it. */
+int tpm_ak_load(struct tpm *tpm, const struct tpm_blob *ak, const uint8_t auth[static 32], ESYS_TR *key);
 /* A quote over these PCRs, by that key. */
 int tpm_quote(struct tpm *tpm, const struct tpm_blob *ak, const uint8_t auth[static 32], uint32_t pcrs,
 	      const uint8_t extra_data[static SHA256_SIZE], struct wr *attest, struct wr *signature);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "counters_file.h"
+#include "fields.h"
 #include "tpm_root.h"
-
-#define NEW_IDENTITY "move the key file away to get a new identity (what was sealed is then lost)"
 
 int tpm_report_tpm(const struct tpm_root *t, struct root_report *report)
 {
@@ -20,7 +19,7 @@ int tpm_report_file(struct root_report *report, const char *path, int err)
 		text = "key file %: not a regular file of ours that nobody else may read or write; "
 		       "if nobody else had it, chown it to us and chmod 600";
 	else if (err == ERR_TRUNCATED || err == ERR_CHECKSUM || err == ERR_BAD_SEAL || err == ERR_RANGE)
-		text = "key file %: torn or changed; restore it from a backup, or " NEW_IDENTITY;
+		text = "key file %: torn or changed; restore it from a backup, or " TPM_NEW_IDENTITY;
 	else if (err == ERR_MALFORMED || err == ERR_TRAILING || err == ERR_TOO_LARGE)
 		text = "key file %: not a key file of a TPM root; name another directory in the manifest "
 		       "(host.root.dir), or move this one away";
@@ -60,14 +59,17 @@ int tpm_report_other(struct tpm_root *t, struct root_report *report)
 	else
 		root_add(report, "this is another TPM than the one that the keys were sealed by; put the disk "
 				 "back into its machine, or ");
-	root_add(report, NEW_IDENTITY);
+	root_add(report, TPM_NEW_IDENTITY);
 	return ERR_DENIED;
 }
 
-static void add_number(struct root_report *report, unsigned n)
+void tpm_report_number(struct root_report *report, const char *before, uint64_t n)
 {
-	char text[3] = { (char)('0' + n / 10), (char)('0' + n % 10), '\0' };
-	root_add(report, n < 10 ? text + 1 : text);
+	char text[21] = { 0 };
+	struct wr w = wr_to(text, sizeof text - 1);
+	field_put_number(&w, n);
+	root_add(report, before);
+	root_add(report, text);
 }
 
 /* The first record that is not the same in both logs: its tag, and its data in the first; 0 if all are. */
@@ -119,23 +121,23 @@ int tpm_report_changed(struct tpm_root *t, const struct root_config *config, str
 		bool then = t->found.pcrs.pcrs >> i & 1;
 		if (!then || memcmp(t->found.pcrs.value[i], t->pcrs.value[i], SHA256_SIZE) == 0)
 			continue;
-		root_add(report, any ? ", PCR " : "PCR ");
-		add_number(report, i);
+		tpm_report_number(report, any ? ", PCR " : "PCR ", i);
 		add_what(t, config, report, i);
 		any = true;
 	}
 	if (!any)
 		root_add(report, "the PCRs are the same, but the TPM says no");
-	root_add(report, "; put it back, or " NEW_IDENTITY);
+	root_add(report, "; put it back, or " TPM_NEW_IDENTITY);
 	return ERR_DENIED;
 }
 
 int tpm_report_nv(const struct tpm_root *t, bool taken, struct root_report *report)
 {
 	char index[11] = "0x";
-	for (unsigned i = 0; i < 8; i++)
-		index[2 + i] = "0123456789abcdef"[t->state.nv_index >> (28 - 4 * i) & 15];
-	index[10] = '\0';
+	uint8_t bytes[4];
+	struct wr b = wr_to(bytes, sizeof bytes), w = wr_to(index + 2, 8);
+	wr_be32(&b, t->state.nv_index);
+	field_put_hex(&w, wr_span(&b), "");
 	if (taken)
 		root_say(report,
 			 "NV index % of the TPM is somebody's already; name another in host.root.nv_index, or, if "

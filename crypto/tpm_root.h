@@ -22,6 +22,11 @@ struct tpm_root {
 	uint8_t sealed_to[SHA256_SIZE]; /* of the PCR that we measure into: the value before READY */
 	uint32_t pcr;
 	bool capped; /* READY is in the PCR */
+	/* Where a domain authorizes. */
+	struct authorization authorization;
+	struct tpm_approval approval;
+	ESYS_TR counter;
+	uint64_t version; /* the counter's */
 };
 
 /* ---- tpm_boot.c ---- */
@@ -46,7 +51,27 @@ extern const struct counter_nv tpm_counter;
 /* An index for the first boot into t->state. ERR_LOST: there is none that is free. */
 int tpm_counter_choose(struct root *root, struct root_report *report);
 
+/* ---- tpm_domain.c ---- */
+
+/* The domain's authorization for the machine as it is, checked by us, so that there is a word for what is wrong, and
+ * given to the TPM: 1, and t->approval. plain: the keys are not sealed to a domain yet; then the version counter is made
+ * where there is none, and it is 0, without a report, where the manifest names no domain, or its authorization has not
+ * come yet and none was ever there. */
+int tpm_domain_approve(struct root *root, const struct root_config *config, bool plain,
+		       struct root_report *report);
+/* Where an authorization opened or sealed the keys: older versions open nothing any more. When everything of this one has
+ * come up. */
+int tpm_domain_raise(struct tpm_root *t, struct root_report *report);
+/* An answer to this host's request to be enrolled, if one lies beside the key file (taopolicy(1)): opened by the TPM, its
+ * statement is kept. Whatever comes of it stands in report, and keeps no host from booting. */
+void tpm_domain_enroll(struct root *root, struct root_report *report);
+
 /* ---- tpm_report.c ---- */
+
+#define TPM_NEW_IDENTITY "move the key file away to get a new identity (what was sealed is then lost)"
+
+/* More text: a number, after this. */
+void tpm_report_number(struct root_report *report, const char *before, uint64_t n);
 
 /* The TPM's last failure, and what it means for the root. Returns its error. */
 int tpm_report_tpm(const struct tpm_root *t, struct root_report *report);

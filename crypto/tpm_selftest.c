@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "fields.h"
 #include "tpm.h"
 #include "tpm_session.h"
 
@@ -18,16 +19,7 @@ static void begin(struct text *text, const char *start)
 {
 	memset(text->bytes, 0, sizeof text->bytes);
 	text->w = wr_to(text->bytes, sizeof text->bytes - 1);
-	wr_span_bytes(&text->w, span_str(start));
-}
-
-static void put_hex(struct text *text, struct span bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < bytes.n; i++) {
-		wr_u8(&text->w, (uint8_t)digits[bytes.p[i] >> 4]);
-		wr_u8(&text->w, (uint8_t)digits[bytes.p[i] & 15]);
-	}
+	field_put(&text->w, start);
 }
 
 static bool say(struct report *report, const struct text *text, bool ok)
@@ -43,7 +35,7 @@ static bool step(struct report *report, const struct tpm *tpm, struct text *text
 	if (r == ERR_NONE)
 		return say(report, text, true);
 	begin(text, name);
-	wr_span_bytes(&text->w, span_str(": "));
+	field_put(&text->w, ": ");
 	tpm_explain(tpm, &text->w);
 	return say(report, text, false);
 }
@@ -68,7 +60,7 @@ static bool check_srk(struct report *report, struct tpm *tpm)
 	int r = tpm_srk(tpm);
 	begin(&text,
 	      tpm->srk_persistent ? "TPM storage root key at 0x81000001, name " : "TPM storage root key, name ");
-	put_hex(&text, span_of(tpm->srk_name, sizeof tpm->srk_name));
+	field_put_hex(&text.w, span_of(tpm->srk_name, sizeof tpm->srk_name), "");
 	return step(report, tpm, &text, "TPM storage root key", r);
 }
 
@@ -110,8 +102,8 @@ static bool check_pcr(struct report *report, struct tpm *tpm, unsigned pcr, cons
 	uint8_t value[TPM_PCR_SIZE] = { 0 };
 	int r = tpm_pcr_read(tpm, pcr, value);
 	begin(&text, name);
-	wr_span_bytes(&text.w, span_str(" "));
-	put_hex(&text, span_of(value, sizeof value));
+	field_put(&text.w, " ");
+	field_put_hex(&text.w, span_of(value, sizeof value), "");
 	return step(report, tpm, &text, name, r);
 }
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <tss2/tss2_mu.h>
-
-#include "sha256.h"
+#include "authorization.h"
 #include "eventlog.h"
-#include "tpm_session.h"
+#include "tpm_raw.h"
 
 /* The TCG's place for a storage root key (TPM 2.0 provisioning guidance, section 7.5.1). */
 #define SRK_PERSISTENT 0x81000001
@@ -70,102 +68,78 @@ int tpm_open(struct tpm *tpm, const struct platform *platform)
 	r = tpm_result(tpm, "Esys_SetCryptoCallbacks", Esys_SetCryptoCallbacks(tpm->esys, &callbacks));
 	if (r < 0)
 		return r;
-	/* Mostly the firmware or the kernel has done it; then this is TPM2_RC_INITIALIZE, which ESYS ignores. */
-	return tpm_result(tpm, "Startup", Esys_Startup(tpm->esys, TPM2_SU_CLEAR));
+	struct tpm_command c;
+	tpm_command(&c, TPM2_CC_Startup);
+	wr_be16(&c.w, TPM2_SU_CLEAR);
+	r = tpm_command_send(tpm, "Startup", &c);
+	/* Mostly the firmware or the kernel has done it. */
+	return r == ERR_NONE || tpm->rc != TPM2_RC_INITIALIZE ? r : tpm_failed(tpm, NULL, 0, ERR_NONE);
 }
 
-/* Is the key of our template, and is its name, computed from these bytes, the one that ESYS knows it by? */
-static int judge_srk(struct tpm *tpm, const TPM2B_PUBLIC *public, bool *ours)
+/* The key of our template that has this handle is the one from now on. */
+static int use_srk(struct tpm *tpm, TPM2_HANDLE handle, struct span public)
 {
-	uint8_t bytes[sizeof(TPMT_PUBLIC)];
-	size_t n = 0;
-	TPM2B_NAME *known = NULL;
-	int r = tpm_result(tpm, "key", Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, bytes, sizeof bytes, &n));
-	if (r == ERR_NONE)
-		r = tpm_result(tpm, "key", Esys_TR_GetName(tpm->esys, tpm->srk, &known));
-	if (r < 0 || known == NULL)
-		return r < 0 ? r : ERR_INTERNAL;
-	*ours = n <= SRK_PUBLIC_MAX && memcmp(bytes, srk_template, SRK_SHAPE_SIZE) == 0;
-	tpm->srk_name[0] = TPM2_ALG_SHA256 >> 8;
-	tpm->srk_name[1] = TPM2_ALG_SHA256 & 0xff;
-	sha256_of(sha256_bearssl(), span_of(bytes, n), tpm->srk_name + 2);
-	if (*ours && !span_equal(span_of(known->name, known->size), span_of(tpm->srk_name, TPM_NAME_SIZE)))
-		r = tpm_failed(tpm, "name of the storage root key", 0, ERR_MALFORMED);
-	Esys_Free(known);
-	return r;
+	tpm_name(public, tpm->srk_name);
+	return tpm_adopt(tpm, "name of the storage root key", handle, public, &tpm->srk);
 }
 
-static int find_srk(struct tpm *tpm, bool *found)
+static bool is_srk(struct span public)
 {
-	TPM2B_PUBLIC *public = NULL;
-	*found = false;
-	TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, SRK_PERSISTENT, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-					   &tpm->srk);
-	if (rc == RC_NO_SUCH_HANDLE)
+	return public.n <= SRK_PUBLIC_MAX && public.n >= SRK_SHAPE_SIZE &&
+	       memcmp(public.p, srk_template, SRK_SHAPE_SIZE) == 0;
+}
+
+static int find_srk(struct tpm *tpm)
+{
+	static const char step[] = "ReadPublic";
+	uint8_t public[SRK_PUBLIC_MAX];
+	struct wr w = wr_to(public, sizeof public);
+	struct tpm_command c;
+	tpm_command(&c, TPM2_CC_ReadPublic);
+	wr_be32(&c.w, SRK_PERSISTENT);
+	int r = tpm_command_send(tpm, step, &c);
+	if (r < 0)
+		return tpm->rc == RC_NO_SUCH_HANDLE ? ERR_NONE : r;
+	struct span found = rd_bytes(&c.answer, rd_be16(&c.answer));
+	if (c.answer.err != ERR_NONE)
+		return tpm_failed(tpm, step, 0, ERR_MALFORMED);
+	tpm->srk_persistent = is_srk(found);
+	if (!tpm->srk_persistent)
 		return ERR_NONE;
-	int r = tpm_result(tpm, "ReadPublic", rc);
-	if (r == ERR_NONE)
-		r = tpm_result(tpm, "ReadPublic",
-			       Esys_ReadPublic(tpm->esys, tpm->srk, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-					       &public, NULL, NULL));
-	if (r == ERR_NONE)
-		r = judge_srk(tpm, public, found);
-	Esys_Free(public);
-	return r;
+	wr_span_bytes(&w, found); /* out of the way of the next answer */
+	return use_srk(tpm, SRK_PERSISTENT, wr_span(&w));
 }
 
-/* The key of our template in a hierarchy; *public belongs to the caller. */
-static int make_primary(struct tpm *tpm, ESYS_TR hierarchy, ESYS_TR *key, TPM2B_PUBLIC **public)
+/* The key of our template in a hierarchy. */
+static int make_primary(struct tpm *tpm, TPM2_HANDLE hierarchy, TPM2_HANDLE *handle, struct wr *public)
 {
-	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
-	const TPM2B_DATA no_data = { 0 };
-	const TPML_PCR_SELECTION no_pcrs = { 0 };
-	TPM2B_PUBLIC template = { 0 };
-	size_t at = 0;
-	int r = tpm_result(
-		tpm, "template",
-		Tss2_MU_TPMT_PUBLIC_Unmarshal(srk_template, sizeof srk_template, &at, &template.publicArea));
-	if (r == ERR_NONE)
-		r = tpm_result(tpm, "CreatePrimary",
-			       Esys_CreatePrimary(tpm->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-						  ESYS_TR_NONE, &sensitive, &template, &no_data, &no_pcrs, key,
-						  public, NULL, NULL, NULL));
-	return r;
-}
-
-static int make_srk(struct tpm *tpm)
-{
-	TPM2B_PUBLIC *public = NULL;
-	bool ours = false;
-	int r = make_primary(tpm, ESYS_TR_RH_OWNER, &tpm->srk, &public);
-	if (r == ERR_NONE)
-		r = judge_srk(tpm, public, &ours);
-	if (r == ERR_NONE && !ours)
+	int r = tpm_create_primary(tpm, hierarchy, span_of(srk_template, sizeof srk_template), handle, public);
+	if (r == ERR_NONE && !is_srk(wr_span(public)))
 		r = tpm_failed(tpm, "shape of the storage root key", 0, ERR_MALFORMED);
-	Esys_Free(public);
 	return r;
 }
 
 int tpm_endorsement_name(struct tpm *tpm, uint8_t name[static TPM_NAME_SIZE])
 {
-	ESYS_TR key = ESYS_TR_NONE;
-	TPM2B_NAME *known = NULL;
-	int r = make_primary(tpm, ESYS_TR_RH_ENDORSEMENT, &key, NULL);
-	if (r == ERR_NONE)
-		r = tpm_result(tpm, "name of the endorsement key", Esys_TR_GetName(tpm->esys, key, &known));
-	if (r == ERR_NONE && (known == NULL || known->size != TPM_NAME_SIZE))
-		r = tpm_failed(tpm, "name of the endorsement key", 0, ERR_MALFORMED);
-	if (r == ERR_NONE)
-		memcpy(name, known->name, TPM_NAME_SIZE);
-	Esys_Free(known);
-	tpm_drop(tpm, &key);
+	uint8_t public[SRK_PUBLIC_MAX];
+	struct wr w = wr_to(public, sizeof public);
+	TPM2_HANDLE key;
+	int r = make_primary(tpm, TPM2_RH_ENDORSEMENT, &key, &w);
+	tpm_link_drop(&tpm->link, key);
+	tpm_name(wr_span(&w), name);
 	return r;
 }
 
 int tpm_srk(struct tpm *tpm)
 {
-	int r = find_srk(tpm, &tpm->srk_persistent);
-	return r < 0 || tpm->srk_persistent ? r : make_srk(tpm);
+	uint8_t public[SRK_PUBLIC_MAX];
+	struct wr w = wr_to(public, sizeof public);
+	TPM2_HANDLE key;
+	int r = find_srk(tpm);
+	if (r < 0 || tpm->srk_persistent)
+		return r;
+	r = make_primary(tpm, TPM2_RH_OWNER, &key, &w);
+	return r < 0 ? r : use_srk(tpm, key, wr_span(&w));
 }
 
 int tpm_start_session(struct tpm *tpm, TPM2_SE kind, ESYS_TR *session)
@@ -191,8 +165,10 @@ int tpm_session(struct tpm *tpm, const uint8_t name[static TPM_NAME_SIZE])
 
 void tpm_drop(struct tpm *tpm, ESYS_TR *handle)
 {
-	if (*handle != ESYS_TR_NONE)
-		(void)Esys_FlushContext(tpm->esys, *handle); /* the link keeps count of what stays */
+	if (*handle != ESYS_TR_NONE) {
+		tpm_link_drop(&tpm->link, tpm_handle_of(tpm, *handle));
+		(void)Esys_TR_Close(tpm->esys, handle);
+	}
 	*handle = ESYS_TR_NONE;
 }
 
@@ -227,37 +203,43 @@ int tpm_random(struct tpm *tpm, uint8_t *dst, size_t n)
 	return r;
 }
 
-/* session: ESYS_TR_NONE, or the one that is prepared. */
-static int pcr_read(struct tpm *tpm, ESYS_TR session, unsigned pcr, uint8_t value[static TPM_PCR_SIZE])
+/* Under the session that is prepared, or as raw. What both want: the selection again, one digest. */
+static int pcr_judge(struct tpm *tpm, int r, struct rd answer, unsigned pcr, uint8_t value[static TPM_PCR_SIZE])
 {
-	TPML_PCR_SELECTION want = {
-		.count = 1,
-		.pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3 } },
-	};
-	TPML_PCR_SELECTION *got = NULL;
-	TPML_DIGEST *digests = NULL;
-	want.pcrSelections[0].pcrSelect[pcr / 8] = (BYTE)(1 << pcr % 8);
-	int r = tpm_result(
-		tpm, "PCR_Read",
-		Esys_PCR_Read(tpm->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, &want, NULL, &got, &digests));
-	if (r == ERR_NONE && (digests->count != 1 || digests->digests[0].size != TPM_PCR_SIZE || got->count != 1 ||
-			      got->pcrSelections[0].hash != TPM2_ALG_SHA256 ||
-			      memcmp(got->pcrSelections[0].pcrSelect, want.pcrSelections[0].pcrSelect, 3) != 0))
+	uint8_t bytes[16];
+	struct wr w = wr_to(bytes, sizeof bytes);
+	tpm_pcr_selection(&w, (uint32_t)1 << pcr);
+	wr_be32(&w, 1);
+	wr_be16(&w, TPM_PCR_SIZE);
+	(void)rd_be32(&answer); /* how often PCRs were extended */
+	struct span shape = rd_bytes(&answer, w.n), digest = rd_bytes(&answer, TPM_PCR_SIZE);
+	if (r == ERR_NONE && (rd_end(&answer) != ERR_NONE || !span_equal(shape, wr_span(&w))))
 		r = tpm_failed(tpm, "SHA-256 bank of PCRs", 0, ERR_UNSUPPORTED);
 	if (r == ERR_NONE)
-		memcpy(value, digests->digests[0].buffer, TPM_PCR_SIZE);
-	Esys_Free(got);
-	Esys_Free(digests);
+		memcpy(value, digest.p, TPM_PCR_SIZE);
 	return r;
 }
 
-static int pcr_extend(struct tpm *tpm, ESYS_TR session, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE])
+static int pcr_read_raw(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZE])
 {
-	TPML_DIGEST_VALUES values = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA256 } } };
-	memcpy(values.digests[0].digest.sha256, digest, TPM_PCR_SIZE);
-	return tpm_result(
-		tpm, "PCR_Extend",
-		Esys_PCR_Extend(tpm->esys, ESYS_TR_PCR0 + pcr, session, ESYS_TR_NONE, ESYS_TR_NONE, &values));
+	struct tpm_command c;
+	tpm_command(&c, TPM2_CC_PCR_Read);
+	tpm_pcr_selection(&c.w, (uint32_t)1 << pcr);
+	int r = tpm_command_send(tpm, "PCR_Read", &c);
+	return pcr_judge(tpm, r, c.answer, pcr, value);
+}
+
+/* Whether it has happened its reader finds out. */
+static int pcr_extend(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE])
+{
+	struct tpm_command c;
+	tpm_command(&c, TPM2_CC_PCR_Extend);
+	wr_be32(&c.w, pcr);
+	tpm_command_empty_auth(&c);
+	wr_be32(&c.w, 1);
+	wr_be16(&c.w, TPM2_ALG_SHA256);
+	wr_bytes(&c.w, digest, TPM_PCR_SIZE);
+	return tpm_command_send(tpm, "PCR_Extend", &c);
 }
 
 static int pcr_compare(struct tpm *tpm, const uint8_t value[static TPM_PCR_SIZE],
@@ -273,22 +255,28 @@ int tpm_pcr_read(struct tpm *tpm, unsigned pcr, uint8_t value[static TPM_PCR_SIZ
 	static const char step[] = "PCR_Read";
 	if (pcr > 23)
 		return tpm_failed(tpm, step, 0, ERR_RANGE);
+	TPML_PCR_SELECTION want = {
+		.count = 1,
+		.pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3 } },
+	};
+	want.pcrSelections[0].pcrSelect[pcr / 8] = (BYTE)(1 << pcr % 8);
 	/* An authorization is not asked for and the counter that comes first cannot be encrypted: audit is what makes
 	 * the session take part, and its HMAC the answer true. */
 	int r = tpm_prepare(tpm, step, TPMA_SESSION_AUDIT);
-	return r == ERR_NONE ? pcr_read(tpm, tpm->session, pcr, value) : r;
+	if (r == ERR_NONE)
+		r = tpm_result(tpm, step,
+			       Esys_PCR_Read(tpm->esys, tpm->session, ESYS_TR_NONE, ESYS_TR_NONE, &want, NULL,
+					     NULL, NULL));
+	return pcr_judge(tpm, r, tpm_parameters(tpm), pcr, value);
 }
 
 int tpm_pcr_extend(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_PCR_SIZE],
 		   const uint8_t expected[static TPM_PCR_SIZE])
 {
-	static const char step[] = "PCR_Extend";
 	uint8_t value[TPM_PCR_SIZE];
 	if (pcr > 23)
-		return tpm_failed(tpm, step, 0, ERR_RANGE);
-	int r = tpm_prepare(tpm, step, 0);
-	if (r == ERR_NONE)
-		r = pcr_extend(tpm, tpm->session, pcr, digest);
+		return tpm_failed(tpm, "PCR_Extend", 0, ERR_RANGE);
+	int r = pcr_extend(tpm, pcr, digest);
 	if (r == ERR_NONE)
 		r = tpm_pcr_read(tpm, pcr, value);
 	return r == ERR_NONE ? pcr_compare(tpm, value, expected) : r;
@@ -298,52 +286,16 @@ int tpm_pcr_cap(struct tpm *tpm, unsigned pcr, const uint8_t digest[static TPM_P
 		uint8_t before[static TPM_PCR_SIZE])
 {
 	uint8_t expected[TPM_PCR_SIZE], value[TPM_PCR_SIZE];
-	int r = pcr_read(tpm, ESYS_TR_NONE, pcr, before);
+	int r = pcr_read_raw(tpm, pcr, before);
 	if (r == ERR_NONE)
-		r = pcr_extend(tpm, ESYS_TR_PASSWORD, pcr, digest);
+		r = pcr_extend(tpm, pcr, digest);
 	if (r == ERR_NONE)
-		r = pcr_read(tpm, ESYS_TR_NONE, pcr, value);
+		r = pcr_read_raw(tpm, pcr, value);
 	if (r != ERR_NONE)
 		return r;
 	memcpy(expected, before, sizeof expected);
 	eventlog_fold(expected, digest);
 	return pcr_compare(tpm, value, expected);
-}
-
-/* The first that there is from property on. NULL if there is none, or on failure. */
-static TPMS_CAPABILITY_DATA *capability(struct tpm *tpm, TPM2_CAP what, uint32_t property, int *r)
-{
-	TPMS_CAPABILITY_DATA *data = NULL;
-	TPMI_YES_NO more;
-	*r = tpm_result(tpm, "GetCapability",
-			Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, what, property, 1,
-					   &more, &data));
-	if (*r == ERR_NONE && data->capability != what)
-		*r = tpm_failed(tpm, "GetCapability", 0, ERR_MALFORMED);
-	return data;
-}
-
-int tpm_loaded(struct tpm *tpm, TPM2_HANDLE handle)
-{
-	int r;
-	TPMS_CAPABILITY_DATA *data = capability(tpm, TPM2_CAP_HANDLES, handle, &r);
-	if (r == ERR_NONE)
-		r = data->data.handles.count > 0 && data->data.handles.handle[0] == handle;
-	Esys_Free(data);
-	return r;
-}
-
-int tpm_property(struct tpm *tpm, TPM2_PT property, uint32_t *value)
-{
-	int r;
-	TPMS_CAPABILITY_DATA *data = capability(tpm, TPM2_CAP_TPM_PROPERTIES, property, &r);
-	const TPML_TAGGED_TPM_PROPERTY *list = r == ERR_NONE ? &data->data.tpmProperties : NULL;
-	if (list != NULL && (list->count == 0 || list->tpmProperty[0].property != property))
-		r = tpm_failed(tpm, "GetCapability", 0, ERR_NOT_FOUND);
-	else if (list != NULL)
-		*value = list->tpmProperty[0].value;
-	Esys_Free(data);
-	return r;
 }
 
 size_t tpm_flush(struct tpm *tpm)

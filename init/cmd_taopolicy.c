@@ -39,6 +39,16 @@ static const struct {
 	{ POLICY_OPT_TRUST, "--least", "VERSION", offsetof(struct policy_run, least), "older ones are refused" },
 	{ POLICY_OPT_TRUST, "--unsigned", NULL, offsetof(struct policy_run, is_unsigned),
 	  "only form and rules: it is not signed yet" },
+	{ POLICY_OPT_AUTHORIZE, "--version", "VERSION", offsetof(struct policy_run, version),
+	  "1 without it; a host that has come up with it takes none that is lower any more" },
+	{ POLICY_OPT_AUTHORIZE, "--pcrs", "N=HEX,...", offsetof(struct policy_run, pcrs),
+	  "values of the PCRs that the manifest names besides the one that is measured into" },
+	{ POLICY_OPT_ENROLL, "--device", "TPM", offsetof(struct policy_run, device),
+	  "for request: the TPM, instead of /dev/tpmrm0" },
+	{ POLICY_OPT_ENROLL, "--ek", "HASH", offsetof(struct policy_run, ek),
+	  "for vouch: the endorsement key that you know to be a TPM's" },
+	{ POLICY_OPT_ENROLL, "--until", "TIME", offsetof(struct policy_run, until),
+	  "for vouch: not a year from now" },
 	{ POLICY_OPT_WHY, "--why", NULL, offsetof(struct policy_run, why),
 	  "print the derivation, or what was closest to one" },
 };
@@ -67,7 +77,7 @@ static int help_all(const struct policy_run *run)
 		     "       taopolicy COMMAND --help\n\n"
 		     "Policies of a Tao host: keys, signatures, decisions. See taopolicy(1), tao.policy(5).\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		(void)printf("  %-7s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+		(void)printf("  %-9s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
 	(void)printf("\nExit status: 0 yes or done; 1 no: denied, not valid, different; 2 wrong usage; "
 		     "4 a file failed.\n");
 	return policy_finish(run, POLICY_EXIT_OK);

@@ -29,6 +29,7 @@ static int print_usage(FILE *to, int status)
 		"  --trust KEY  a root that is trusted: key([...]), tpm2([...]).PCRs(...) or a longer name, the\n"
 		"               SHA-256 of a key in hex, or a file with a public key (PEM or DER); any by "
 		"default\n"
+		"  --vouched FILE  a trusted root's word for a TPM, which is trusted then (taopolicy enroll)\n"
 		"  --json       the answer as JSON\n"
 		"  --cel        the records as CEL-JSON (TCG Canonical Event Log)\n"
 		"  --pcr N      the PCR that the log is about, that of its first record by default\n"

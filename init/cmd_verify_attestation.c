@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../client/taoverify.h"
+#include "../policy/name.h"
 #include "sys.h"
 #include "verify_cmd.h"
 
@@ -17,7 +18,7 @@
 
 struct verification {
 	const struct tao_run *run;
-	const char *file;
+	const char *file, *vouched;
 	bool json;
 	int64_t now;
 	size_t n_trusted;
@@ -107,6 +108,10 @@ static int take_argument(struct verification *v, char **argv, int *i)
 					      value);
 	if ((value = value_of("--trust", argument, argv, i)) != NULL)
 		return take_trusted(v, value);
+	if ((value = value_of("--vouched", argument, argv, i)) != NULL) {
+		v->vouched = value;
+		return VERIFY_EXIT_OK;
+	}
 	if (argument[0] == '-' && argument[1] != '\0')
 		return tao_complain(v->run, VERIFY_EXIT_USAGE,
 				    "%.80s: unknown option, or its value is missing (taoverify --help)", argument);
@@ -137,6 +142,36 @@ static bool decode(struct tao_bytes *b)
 	if (is_only(b, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"))
 		return tao_decode_base64(b);
 	return true;
+}
+
+/* A trusted root's word for a TPM (taopolicy enroll): its key is trusted, too. */
+static int take_vouched(struct verification *v)
+{
+	const struct taoverify_options options = { v->now, v->trusted, v->n_trusted };
+	struct tao_bytes file;
+	if (v->n_trusted == 0 || v->n_trusted == TRUSTED_MAX)
+		return tao_complain(v->run, VERIFY_EXIT_USAGE, "--vouched: whose word counts? --trust KEY");
+	int status = tao_read_input(v->run, v->vouched, &file);
+	if (status != TAO_EXIT_OK)
+		return status;
+	bool believed =
+		decode(&file) && taoverify_attestation(file.data, file.size, &options, &v->result) == TAOVERIFY_OK;
+	struct rd r = rd_from(span_of(v->result.message.data, believed ? v->result.message.size : 0));
+	bool trust = rd_varint(&r) == NODE_PRED && span_equal(rd_var_bytes(&r), span_str("TrustedTPM")) &&
+		     rd_varint(&r) == 1;
+	unsigned char *prin = malloc(PRINCIPAL_MAX);
+	if (trust && prin != NULL && r.n <= PRINCIPAL_MAX &&
+	    name_check(span_of(r.p, r.n), NAME_PRIN) == ERR_NONE) {
+		memcpy(prin, r.p, r.n);
+		v->trusted_as[v->n_trusted] = v->vouched;
+		v->trusted[v->n_trusted++] = (struct taoverify_bytes){ prin, r.n };
+	} else {
+		free(prin);
+		status = tao_complain(v->run, VERIFY_EXIT_REFUSED, "%.200s: %s", v->vouched,
+				      believed ? "vouches for no TPM" : v->result.reason);
+	}
+	tao_bytes_free(&file);
+	return status;
 }
 
 /* ---- Output ---- */
@@ -283,6 +318,8 @@ int verify_cmd_attestation(int argc, char **argv)
 	if (status == VERIFY_EXIT_OK && v.file == NULL)
 		status = tao_complain(&run, VERIFY_EXIT_USAGE,
 				      "which file? (- for standard input; taoverify --help)");
+	if (status == VERIFY_EXIT_OK && v.vouched != NULL)
+		status = take_vouched(&v);
 	if (status == VERIFY_EXIT_OK)
 		status = tao_read_input(&run, v.file, &attestation);
 	if (status == VERIFY_EXIT_OK && !decode(&attestation))

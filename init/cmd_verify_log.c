@@ -241,28 +241,29 @@ int verify_cmd_log(int argc, char **argv)
 
 /* ---- predict ---- */
 
-struct prediction {
-	struct manifest manifest;
-	uint8_t name[256]; /* of the guard */
-	struct wr guard;
-};
-
-static int load_manifest(const struct log_options *o, const char *file, struct prediction *p)
+bool verify_load(const char *file, struct prediction *p, struct diag *diag)
 {
 	static char warnings[16384];
 	struct wr warn = wr_to(warnings, sizeof warnings);
 	struct arena arena;
-	struct diag diag = { "" };
 	bool can_setuid = sys_can_setuid();
-	if (manifest_load(file, &arena, &p->manifest, &can_setuid, &diag, &warn, NULL) < 0)
-		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "%s", diag.text);
+	if (manifest_load(file, &arena, &p->manifest, &can_setuid, diag, &warn, NULL) < 0)
+		return false;
 	const struct host *host = &p->manifest.host;
 	struct guard guard = { .class = host->guard };
 	memcpy(guard.key, host->guard_key.b, sizeof guard.key);
 	p->guard = wr_to(p->name, sizeof p->name);
-	if (guard.class->identity(&guard, &p->guard) < 0 || p->guard.err != ERR_NONE)
-		return tao_complain(&o->run, VERIFY_EXIT_REFUSED, "guard %s: it has no name", guard.class->name);
-	return VERIFY_EXIT_OK;
+	if (guard.class->identity(&guard, &p->guard) >= 0 && p->guard.err == ERR_NONE)
+		return true;
+	(void)snprintf(diag->text, sizeof diag->text, "guard %s: it has no name", guard.class->name);
+	return false;
+}
+
+static int load_manifest(const struct log_options *o, const char *file, struct prediction *p)
+{
+	struct diag diag = { "" };
+	return verify_load(file, p, &diag) ? VERIFY_EXIT_OK
+					   : tao_complain(&o->run, VERIFY_EXIT_REFUSED, "%s", diag.text);
 }
 
 int verify_cmd_predict(int argc, char **argv)

@@ -346,6 +346,8 @@ static void mounts_answered(struct env *env)
 			mounts_fail(env, made.text);
 			return;
 		}
+		env->verity_n = made.verity_n <= sizeof env->verity ? made.verity_n : 0;
+		memcpy(env->verity, made.verity, env->verity_n);
 		sys_write(env->workers[WORKER_MOUNT].fd, "", 1);
 	}
 	env->mounted = true;
@@ -385,10 +387,27 @@ static void come_to_rest(struct env *env)
 		env->loop.rest = true;
 }
 
+static void verity_recorded(struct env *env, int error, const char *text)
+{
+	char what[256];
+	if (error == ERR_NONE) {
+		env->verity_n = 0;
+		environment_boot(env);
+	} else if (error != ERR_BUSY) { /* asked for already */
+		snprintf(what, sizeof what, "host.switch_root: its root hash could not be measured: %.128s", text);
+		(void)problem(env, EXIT_OURS, what); /* on a machine, where PID 1 stays */
+	}
+}
+
 void environment_boot(struct env *env)
 {
 	if (!env->root_open || !policy_is_settled(env) || env->booted || env->stopping || !core_ready(env->core))
 		return;
+	/* What stands in / is known to others before any of it runs. */
+	if (env->verity_n > 0) {
+		record_host(env, EVENTLOG_ROOT, span_of(env->verity, env->verity_n), verity_recorded);
+		return;
+	}
 	env->booted = true;
 	sockets_open_all(env);
 	loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
@@ -506,7 +525,7 @@ static void root_answered(struct env *env)
 	env->policy_version = opened->policy_version;
 	clock_learn(env, opened->time);
 	if (opened->report.text[0] != '\0')
-		log_error("%s", opened->report.text);
+		log_warning("%s", opened->report.text);
 	core_keep_kek(env->core, opened->kek);
 	int r = core_init(env->core, &opened->seed);
 	if (r == 0)

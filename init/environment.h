@@ -143,6 +143,8 @@ struct env {
 	bool rescue;   /* asked for a shell instead of services */
 	int64_t began; /* sys_now() then */
 	bool have_manifest, mounted, root_open, booted;
+	uint8_t verity[64]; /* root hash of what has become /, until it is measured */
+	uint32_t verity_n;
 	enum root_failure capping; /* the root worker caps the root, for this; ROOT_FAILURE_HALT: it does not */
 	bool can_setuid;
 	uid_t own_uid;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "../crypto/fields.h"
 #include "initramfs.h"
 #include "log.h"
 #include "sys.h"
@@ -48,6 +49,35 @@ void initramfs_modules(const struct host *host, struct mounts_made *made)
 
 /* ---- another root ---- */
 
+/* version, data, hashes, two block sizes, blocks, first block of hashes, algorithm; then the hash */
+#define VERITY_HASH_AT 8
+
+bool initramfs_verity(const char *table, struct mounts_made *made)
+{
+	for (int i = 0; i < VERITY_HASH_AT; i++) {
+		table += strcspn(table, " ");
+		table += *table == ' ';
+	}
+	struct rd r = rd_from(span_str(table));
+	made->verity_n = (uint32_t)field_hex_some(&r, made->verity, sizeof made->verity);
+	field_expect(&r, " ");
+	if (r.err == ERR_NONE && made->verity_n > 0 && strstr(table, " ignore_corruption") == NULL)
+		return true;
+	made->verity_n = 0;
+	return false;
+}
+
+/* What is measured before anything of it runs. */
+static const char *look_at_device(const struct host *host, struct mounts_made *made)
+{
+	static char table[1024];
+	int r = sys_device_table(host->switch_root, "verity", table, sizeof table);
+	if (r > 0 && !initramfs_verity(table, made))
+		log_warning("host.switch_root: its dm-verity lets changes pass (ignore_corruption), and is not "
+			    "measured");
+	return r < 0 ? strerror(-r) : NULL;
+}
+
 void initramfs_leave(const struct host *host, struct mounts_made *made)
 {
 	static const char moved[][6] = { "/proc", "/sys", "/dev", "/run" };
@@ -59,6 +89,8 @@ void initramfs_leave(const struct host *host, struct mounts_made *made)
 		why = "no initramfs; leave host.switch_root out";
 	else if (!sys_is_mount(host->switch_root))
 		why = "nothing is mounted there";
+	else
+		why = look_at_device(host, made);
 	/* All is there before anything moves. */
 	for (size_t i = 0; i < 2 * n && why == NULL; i++) {
 		snprintf(path, sizeof path, "%.4000s%s", host->switch_root, moved[i % n]);

@@ -10,6 +10,9 @@
 
 /* host.modules. made->error is the first that the kernel did not take, or 0. */
 void initramfs_modules(const struct host *host, struct mounts_made *made);
+/* The root hash into made, of a dm-verity device's table (Documentation/admin-guide/device-mapper/verity.rst, without the
+ * name of the type). False: it has none, or lets pass what it finds changed, so that it says nothing. */
+bool initramfs_verity(const char *table, struct mounts_made *made);
 /* host.switch_root, first: is the new root one, and may this one go? /proc, /sys, /dev and /run move. */
 void initramfs_leave(const struct host *host, struct mounts_made *made);
 /* Second, in PID 1: the new root is /. Does not wait for a disk. 0 or -errno. */

@@ -188,6 +188,8 @@ struct host {
 	int64_t counter_interval;     /* ns between two changes of one program's counters; <= 0: any */
 	uint32_t root_nv_index;	      /* 0: the first that is free */
 	enum root_failure on_root_failure;
+	const uint8_t *root_domain_key; /* 32 bytes; NULL: the PCR values of the first boot alone open the keys */
+	const char *root_authorization;
 	struct digest manifest_sha256; /* sha256 again: for the root worker, which sees the host alone */
 	/* Not of the manifest: what the environment adds for the root worker. */
 	struct root_log *root_log;

@@ -2,6 +2,7 @@
  *
  * The host of the manifest: root of trust, guard, admin transports, name.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../crypto/root.h"
@@ -23,6 +24,7 @@
 #define DEFAULT_LOG_RING 32768
 #define DEFAULT_LOG_RATE 2000
 #define DEFAULT_LOG_SIZE ((uint64_t)8 << 20)
+#define AUTHORIZATION_FILE "/authorization"
 #define DEFAULT_PCR 15
 #define DEFAULT_COUNTER_INTERVAL (60 * NS_PER_S)
 /* So that a host's name stays short enough for names to be made of it. */
@@ -160,6 +162,16 @@ TAKE(root, nv_index)
 	return ERR_NONE;
 }
 
+TAKE(root, domain_key)
+{
+	return read_hex(reader, value, SHA256_SIZE, "hash of a key", &((struct host *)into)->root_domain_key);
+}
+
+TAKE(root, authorization)
+{
+	return read_path(reader, value, 4095, &((struct host *)into)->root_authorization);
+}
+
 TAKE(root, counter_interval)
 {
 	return read_duration(reader, value, 0, 86400 * NS_PER_S, &((struct host *)into)->counter_interval);
@@ -169,8 +181,8 @@ TAKE(root, counter_interval)
 static int check_root(struct reader *reader, const cJSON *value, const struct host *host)
 {
 	static const char *const of_soft[] = { "file", "ephemeral", NULL };
-	static const char *const of_tpm[] = { "device",		  "dir",      "pcrs",
-					      "pcr_base",	  "srk_name", "nv_index",
+	static const char *const of_tpm[] = { "device",		  "dir",      "pcrs",	    "pcr_base",
+					      "srk_name",	  "nv_index", "domain_key", "authorization",
 					      "counter_interval", NULL };
 	bool tpm = host->root != NULL && host->root->room > 0;
 	for (const char *const *key = tpm ? of_soft : of_tpm; *key != NULL; key++) {
@@ -189,6 +201,9 @@ TAKE(host, root)
 	int r = read_object(reader, value, OBJECT_root, into);
 	if (r == 0)
 		r = check_root(reader, value, host);
+	if (r == 0 && host->root_authorization != NULL && host->root_domain_key == NULL)
+		return read_fail(reader, cJSON_GetObjectItemCaseSensitive(value, "authorization"), ERR_MALFORMED,
+				 "is by nobody; write \"domain_key\", too, as taopolicy keygen printed it");
 	if (r == 0 && host->root_ephemeral && host->root_file != NULL)
 		return read_fail(reader, cJSON_GetObjectItemCaseSensitive(value, "file"), ERR_MALFORMED,
 				 "an ephemeral root keeps nothing in a file; take \"file\" or \"ephemeral\" out");
@@ -390,6 +405,15 @@ TAKE(top, host)
 	return read_object(reader, value, OBJECT_host, host);
 }
 
+static const char *in_dir(struct reader *reader, const char *dir, const char *name)
+{
+	size_t n = strlen(dir) + strlen(name) + 1;
+	char *path = arena_alloc(reader->arena, n, 1);
+	if (path != NULL)
+		(void)snprintf(path, n, "%s%s", dir, name);
+	return path;
+}
+
 static int read_tpm_defaults(struct reader *reader, struct host *host)
 {
 	if (host->root_device == NULL)
@@ -402,14 +426,10 @@ static int read_tpm_defaults(struct reader *reader, struct host *host)
 		host->root_pcrs = 1 << DEFAULT_PCR;
 		host->root_pcr = DEFAULT_PCR;
 	}
-	size_t n = strlen(host->root_dir);
-	char *file = arena_alloc(reader->arena, n + sizeof TPM_KEY_FILE, 1);
-	if (file == NULL)
-		return ERR_NO_SPACE;
-	memcpy(file, host->root_dir, n);
-	memcpy(file + n, TPM_KEY_FILE, sizeof TPM_KEY_FILE);
-	host->root_file = file;
-	return ERR_NONE;
+	if (host->root_authorization == NULL)
+		host->root_authorization = in_dir(reader, host->root_dir, AUTHORIZATION_FILE);
+	host->root_file = in_dir(reader, host->root_dir, TPM_KEY_FILE);
+	return host->root_file != NULL && host->root_authorization != NULL ? ERR_NONE : ERR_NO_SPACE;
 }
 
 int read_host_defaults(struct reader *reader)

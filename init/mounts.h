@@ -11,6 +11,9 @@
 /* The worker's one message. */
 struct mounts_made {
 	int32_t error; /* -errno of the one that failed */
+	/* Of the device under host.switch_root, where that is one of dm-verity: its root hash. */
+	uint32_t verity_n;
+	uint8_t verity[64];
 	char text[512];
 };
 

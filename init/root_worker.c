@@ -27,6 +27,8 @@ const struct platform *root_platform(const struct host *host, struct root_config
 		.pcr_base = host->root_pcr_base,
 		.srk_name = host->root_srk_name,
 		.nv_index = host->root_nv_index,
+		.domain_key = host->root_domain_key,
+		.authorization = host->root_authorization,
 		.manifest = host->manifest_sha256.b,
 		.guard = span_of(host->guard_name, host->guard_name_n),
 		.log = host->root_log,
@@ -102,10 +104,13 @@ static int endorse(struct root *root, struct root_opened *opened)
 static void recall(const struct host *host, struct root *root, struct root_opened *opened)
 {
 	struct counter_question questions[2] = { { .op = COUNTER_GET }, { .op = COUNTER_GET } };
+	struct root_report report;
 	for (int i = 0; i < 2; i++)
 		memcpy(questions[i].program, counters_host, sizeof counters_host);
 	memcpy(questions[1].label, host->guard_key.b, sizeof questions[1].label);
-	root->class->counters(root, questions, host->guard_keyed ? 2 : 1, &opened->report);
+	root->class->counters(root, questions, host->guard_keyed ? 2 : 1, &report);
+	if (report.text[0] != '\0')
+		opened->report = report;
 	opened->time = questions[0].value;
 	opened->policy_version = (uint64_t)questions[1].value;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/dm-ioctl.h>
 #include <linux/magic.h>
 #include <linux/module.h>
 #include <net/if.h>
@@ -57,6 +58,36 @@ bool sys_is_mount(const char *path)
 	strcpy(parent, path);
 	strcat(parent, "/..");
 	return stat(parent, &above) == 0 && here.st_dev != above.st_dev;
+}
+
+int sys_device_table(const char *path, const char *type, char *text, size_t cap)
+{
+	struct {
+		struct dm_ioctl head;
+		struct dm_target_spec target;
+		char parameters[1024];
+	} table = { .head = { .version = { DM_VERSION_MAJOR },
+			      .data_size = sizeof table,
+			      .data_start = sizeof table.head,
+			      .flags = DM_STATUS_TABLE_FLAG } };
+	struct stat st;
+	int fd = open("/dev/mapper/" DM_CONTROL_NODE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0; /* none at all */
+	int r = result(stat(path, &st));
+	table.head.dev = st.st_dev;
+	if (r == 0)
+		r = result((int)syscall(SYS_ioctl, fd, DM_TABLE_STATUS, &table)); /* musl's ioctl takes an int */
+	close(fd);
+	if (r < 0)
+		return r == -ENXIO ? 0 : r;
+	size_t n = strnlen(table.parameters, sizeof table.parameters);
+	if (table.head.target_count != 1 || strcmp(table.target.target_type, type) != 0)
+		return 0;
+	if ((table.head.flags & DM_BUFFER_FULL_FLAG) != 0 || n >= cap)
+		return -EMSGSIZE;
+	memcpy(text, table.parameters, n + 1);
+	return (int)n;
 }
 
 int sys_list(const char *directory, int (*each)(void *arg, const char *name), void *arg)

@@ -6,6 +6,7 @@
 #define TAO_SYS_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 int sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
 int sys_umount(const char *target);
@@ -17,6 +18,9 @@ bool sys_is_mount(const char *path);
 int sys_list(const char *directory, int (*each)(void *arg, const char *name), void *arg);
 /* Parameters as on a command line. -EEXIST: it is there. What does not end in .ko the kernel is asked to unpack. */
 int sys_load_module(const char *path, const char *parameters);
+/* What device-mapper says of the device that a path is on, as "dmsetup table" prints it, if that is one target of this
+ * type: its length, without the type; 0: there is no such device. */
+int sys_device_table(const char *path, const char *type, char *text, size_t cap);
 /* Is / a ramfs or tmpfs, as an initramfs is? */
 bool sys_root_is_memory(void);
 /* The working directory, where something is mounted, becomes /. */

@@ -19,13 +19,15 @@ enum {
 	POLICY_OPT_OUTPUT = 1 << 2,	/* --output */
 	POLICY_OPT_TRUST = 1 << 3,	/* --at --least --unsigned */
 	POLICY_OPT_WHY = 1 << 4,	/* --why */
+	POLICY_OPT_AUTHORIZE = 1 << 5,	/* --version --pcrs */
+	POLICY_OPT_ENROLL = 1 << 6,	/* --device --ek --until */
 };
 
 struct policy_run {
 	const char *name; /* the subcommand, for messages */
 	int argc;
 	char **argv; /* its arguments, without options */
-	const char *passphrase_file, *key, *output, *at, *least;
+	const char *passphrase_file, *key, *output, *at, *least, *version, *pcrs, *device, *ek, *until;
 	bool why, is_unsigned;
 };
 
@@ -38,6 +40,13 @@ void policy_free(struct span *bytes);
 /* Standard output is whole: an exit status. */
 int policy_finish(const struct policy_run *run, int status);
 void policy_print_hex(const uint8_t *p, size_t n);
+/* The key of --key, with its passphrase; the caller wipes it. An exit status, with the complaint printed. */
+struct policy_key;
+int policy_read_key(const struct policy_run *run, struct policy_key *key);
+/* Both parts to --output, or to standard output. */
+int policy_write_out(const struct policy_run *run, struct span body, struct span rest);
+/* The same of what was made, or a complaint, where r is an error or w has one. */
+int policy_give(const struct policy_run *run, int r, const struct wr *w);
 /* A policy in a file, parsed and loaded for a guard; what it says about its signature is not looked at. */
 struct policy_loaded {
 	struct span text;

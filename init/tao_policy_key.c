@@ -99,7 +99,7 @@ int policy_cmd_keygen(const struct policy_run *run)
 
 /* ---- sign ---- */
 
-static int read_key(const struct policy_run *run, struct policy_key *key)
+int policy_read_key(const struct policy_run *run, struct policy_key *key)
 {
 	uint8_t file[POLICY_KEY_FILE_MAX];
 	struct span passphrase = { NULL, 0 };
@@ -130,7 +130,7 @@ static bool write_parts(FILE *out, struct span body, struct span signature)
 	return fwrite(body.p, 1, body.n, out) == body.n && fwrite(signature.p, 1, signature.n, out) == signature.n;
 }
 
-static int write_out(const struct policy_run *run, struct span body, struct span signature)
+int policy_write_out(const struct policy_run *run, struct span body, struct span signature)
 {
 	if (run->output == NULL) {
 		(void)write_parts(stdout, body, signature);
@@ -144,6 +144,14 @@ static int write_out(const struct policy_run *run, struct span body, struct span
 		    : policy_complain(run, POLICY_EXIT_IO, "%s: %s", run->output, strerror(errno));
 }
 
+int policy_give(const struct policy_run *run, int r, const struct wr *w)
+{
+	if (r >= 0)
+		r = w->err;
+	return r < 0 ? policy_complain(run, POLICY_EXIT_NO, "%s", err_text(r))
+		     : policy_write_out(run, wr_span(w), span_of(NULL, 0));
+}
+
 int policy_cmd_sign(const struct policy_run *run)
 {
 	struct policy_loaded loaded;
@@ -152,13 +160,13 @@ int policy_cmd_sign(const struct policy_run *run)
 	struct wr w = wr_to(lines, sizeof lines);
 	int status = policy_load_file(run, run->argv[0], &loaded);
 	if (status == POLICY_EXIT_OK)
-		status = read_key(run, &key);
+		status = policy_read_key(run, &key);
 	if (status == POLICY_EXIT_OK) {
 		int n = policy_sign(sha256_pick(), key.scalar, loaded.file.signed_part, der);
 		if (n > 0)
 			policy_file_sign(&w, key.spki, span_of(der, (size_t)n));
 		wipe(&key, sizeof key);
-		status = n > 0 ? write_out(run, loaded.file.signed_part, wr_span(&w))
+		status = n > 0 ? policy_write_out(run, loaded.file.signed_part, wr_span(&w))
 			       : policy_complain(run, POLICY_EXIT_NO, "%s", err_text(n));
 	}
 	policy_unload(&loaded);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "../crypto/base.h"
+#include "manifest.h"
 #include "tao_cmd.h"
 
 /* Exit statuses, as documented in taoverify(1). */
@@ -21,6 +22,15 @@ enum { VERIFY_EXIT_OK = 0, VERIFY_EXIT_REFUSED = 1, VERIFY_EXIT_USAGE = 2, VERIF
 
 /* An event log of ours as CEL-JSON (TCG Canonical Event Log Format 1.0), a record a line, as far as it can be read. */
 void verify_print_cel(FILE *to, struct span log);
+
+/* What a boot with a manifest begins with. It stays where it is. */
+struct prediction {
+	struct manifest manifest;
+	uint8_t name[256];
+	struct wr guard; /* binary, in name */
+};
+/* False: the reason stands in diag. */
+bool verify_load(const char *file, struct prediction *p, struct diag *diag);
 
 /* A time as people write it: RFC 3339, seconds or ns since 1970. False if it is none, or not in an int64 of ns. */
 bool verify_parse_time(const char *text, int64_t *ns);

@@ -94,7 +94,7 @@ bool name_is_subprin(struct span child, struct span parent);
 
 /* Builders of the names in use (PROTOCOL, section 1), binary. */
 void name_write_key_prin(struct wr *out, const uint8_t spki_sha256[static 32], bool ephemeral);
-/* tpm2([spki_sha256]).PCRs("indices", "values"), as quotes are about (TPM.md, section 4). */
+/* tpm2([spki_sha256]).PCRs("indices", "values"), as quotes are about (TPM.md, section 4). No indices: tpm2([spki_sha256]). */
 void name_write_tpm2_prin(struct wr *out, const uint8_t spki_sha256[static 32], struct span indices,
 			  struct span values);
 /* .Program([sha256], ext.Args(…).Files([…]).Entry([…]).TrustRootfs().Privileged()); parts that are absent are NULL,

@@ -191,7 +191,9 @@ void name_write_tpm2_prin(struct wr *out, const uint8_t spki_sha256[static 32], 
 	write_text(out, "tpm2");
 	write_digest(out, spki_sha256);
 	wr_varint(out, NODE_SUBPRIN);
-	wr_varint(out, 1);
+	wr_varint(out, indices.n > 0 ? 1 : 0);
+	if (indices.n == 0)
+		return;
 	begin_ext(out, "PCRs", 2);
 	wr_varint(out, NODE_STR);
 	wr_var_bytes(out, indices);

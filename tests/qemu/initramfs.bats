@@ -88,12 +88,12 @@ virtio_blk='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virti
 }
 
 # A disk with the image's files as a root of its own, and a word in /here.
-make_root()
+make_root() # WORD [MKE2FS-OPTION…]
 {
 	echo "$1" >"$work/image/bundle/rootfs/here"
 	rm -f "$work/disk"
 	truncate -s 32M "$work/disk"
-	mke2fs -q -t ext4 -d "$work/image/bundle/rootfs" "$work/disk"
+	mke2fs -q -t ext4 "${@:2}" -d "$work/image/bundle/rootfs" "$work/disk"
 	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device "nvme,drive=d,serial=s")
 }
 
@@ -146,4 +146,51 @@ rooted='"mounts": [ { "source": "/dev/nvme0n1", "target": "/sysroot", "type": "e
 	grep -qF "host.switch_root: /sysroot/run: No such file or directory; / stays as it is" "$work/console"
 	ctrl_alt_del
 	ended "rebooting"
+}
+
+# The root of make_root under dm-verity: its hashes behind it, and for the helper that makes the device its table.
+make_verity()
+{
+	python3 - "$work/disk" >"$work/table" <<-'END'
+		import hashlib, os, sys
+		path = sys.argv[1]
+		blocks, salt = os.path.getsize(path) // 4096, bytes(range(16))
+		digest = lambda block: hashlib.sha256(salt + block).digest()
+		data, levels = open(path, "rb").read(), []
+		while True:
+		    data = b"".join(digest(data[i:i + 4096]) for i in range(0, len(data), 4096))
+		    data += bytes(-len(data) % 4096)
+		    levels.insert(0, data)
+		    if len(data) == 4096:
+		        break
+		with open(path, "r+b") as disk:
+		    disk.seek(blocks * 4096)
+		    disk.write(b"".join(levels))
+		print(blocks * 8, "1 /dev/nvme0n1 /dev/nvme0n1 4096 4096", blocks, blocks, "sha256",
+		      digest(levels[0]).hex(), salt.hex())
+	END
+	verity=$(cut -d' ' -f10 "$work/table")
+}
+
+@test "switch_root to a dm-verity device: its root hash is in the log and the PCR before a service runs" {
+	musl-gcc -static -Os -isystem build/deps/kernel-headers -o "$work/verity" tests/helpers/verity.c
+	verified='"mounts": [ { "source": "/dev/dm-0", "target": "/sysroot", "type": "ext4", "options": ["ro"] },
+			{ "source": "state", "target": "/sysroot/tmp", "type": "tmpfs" } ],
+		"switch_root": { "root": "/sysroot" }'
+	manifest=$(host "$verified" 'taoctl eventlog /tmp/log; taoverify log --value $(cat /sys/class/tpm/tpm0/pcr-sha256/15) /tmp/log' |
+		sed 's,"type": "soft"\, "file": "/var/lib/tao/keys","type": "tpm"\, "dir": "/tmp/tpm",')
+	mods="reed_solomon dm-mod dm-bufio dm-verity"
+	# shellcheck disable=SC2086
+	for path in $(files_of $mods); do echo "${path#*=}"; done >"$work/modules"
+	: >"$work/table"
+	# shellcheck disable=SC2086,SC2046
+	image "$manifest" "$work/verity=/bin/verity" "$work/modules=/modules" "$work/table=/table" $(files_of $mods)
+	make_root "under dm-verity" -b 4096 -O ^has_journal
+	make_verity
+	# shellcheck disable=SC2046
+	image "$manifest" "$work/verity=/bin/verity" "$work/modules=/modules" "$work/table=/table" $(files_of $mods)
+	append="rdinit=/bin/verity"
+	start_vm "${disk[@]}"
+	ended "powering off"
+	grep -q "^look:.*ROOT.*$verity" "$work/console"
 }
