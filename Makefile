@@ -234,9 +234,9 @@ OBJ := $(SRC:%.c=$(O)/obj/%.o)
 
 objects: $(OBJ)
 
-$(O)/taoinit.debug: $(OBJ) | $(DEPS)/musl/.done
+$(O)/taoinit.debug: $(OBJ) deps/layout.ld | $(DEPS)/musl/.done
 	@echo "  LD  $@"
-	@gcc -o $@ $(LINK_LTO) $(HEAD_musl) $(OBJ) $(TAIL_musl)
+	@gcc -o $@ $(LINK_LTO) $(HEAD_musl) -Wl,-T,deps/layout.ld $(OBJ) $(TAIL_musl)
 
 $(O)/taoinit: $(O)/taoinit.debug deps/assert-static
 	@strip -o $@.new $<

@@ -349,7 +349,10 @@ void admin_event(struct env *env, uint32_t c, uint32_t events)
 			loop_change(&env->loop, SOURCE_CLIENT, c, client->stream.fd, EPOLLIN);
 		return;
 	}
-	serve(env, c);
+	if (environment_turn_is_long(env))
+		client->runnable = true; /* its turn comes */
+	else
+		serve(env, c);
 }
 
 void admin_wait_for(struct admin_call *call, enum waits_how how)
@@ -412,13 +415,20 @@ static void check_wait(struct env *env, uint32_t c)
 
 void admin_turn(struct env *env)
 {
-	bool check = env->admin_check;
+	bool check = env->admin_check, served = false;
+	uint32_t first = env->client_first;
 	env->admin_check = false;
 	if (env->clients_n == 0)
 		return;
-	for (uint32_t c = 0; c < ADMIN_CLIENTS_MAX; c++) {
-		if (env->clients[c].open && env->clients[c].runnable)
+	for (uint32_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+		uint32_t c = (first + i) % ADMIN_CLIENTS_MAX;
+		/* One is served in each turn, however long the services took. */
+		if (env->clients[c].open && env->clients[c].runnable &&
+		    !(served && environment_turn_is_long(env))) {
 			serve(env, c);
+			served = true;
+			env->client_first = c + 1;
+		}
 		if (check && env->clients[c].open &&
 		    (env->clients[c].waits_for >= 0 || env->clients[c].waits_policy != 0))
 			check_wait(env, c);

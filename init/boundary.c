@@ -5,6 +5,7 @@
 #include "audit.h"
 #include "boundary.h"
 #include "environment.h"
+#include "log.h"
 
 /* ---- the table ---- */
 
@@ -198,21 +199,28 @@ enum verdict boundary_may_execute(struct env *env, uint16_t u, struct why *why)
 	return record(env, &caller, VERB_Execute, &ask, verdict, why);
 }
 
-/* Decisions on questions without arguments hold until the policy or the name changes. */
-static bool is_remembered(const struct env *env, uint16_t u, enum verb verb)
-{
-	const struct unit *unit = &env->units[u];
-	return unit->allowed_under == env->policy_changes && (unit->allowed >> verb & 1) != 0;
-}
-
-static void remember(struct env *env, uint16_t u, enum verb verb)
+/* What was decided under another policy does not count. */
+static struct unit *under_this_policy(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	_Static_assert(VERBS <= 32, "a bit for each verb");
-	if (unit->allowed_under != env->policy_changes)
-		unit->allowed = 0;
-	unit->allowed_under = env->policy_changes;
-	unit->allowed |= (uint32_t)1 << verb;
+	if (unit->decided_under != env->policy_changes)
+		unit->allowed = unit->denied = 0;
+	unit->decided_under = env->policy_changes;
+	return unit;
+}
+
+/* Each denial is a record, but only the first of a verb is a line of the log: a program may ask without end. */
+static enum verdict record_call(struct env *env, uint16_t u, enum verb verb, const struct ask *ask,
+				enum verdict verdict, const struct why *why)
+{
+	const struct audit_caller caller = { .unit = u };
+	struct unit *unit = under_this_policy(env, u);
+	if (verdict == DENY && (unit->denied >> verb & 1) == 0) {
+		unit->denied |= (uint32_t)1 << verb;
+		log_warning("%s: %s is denied (%s)", env->manifest.services[u].name, verb_text(verb), why->rule);
+	}
+	return record(env, &caller, verb, ask, verdict, why);
 }
 
 void boundary_forget(struct env *env)
@@ -224,15 +232,15 @@ enum verdict boundary_may_call(struct env *env, uint16_t u, enum verb verb, cons
 			       struct why *why)
 {
 	const struct row *row = row_of(verb);
-	const struct audit_caller caller = { .unit = u };
+	struct unit *unit = under_this_policy(env, u);
 	struct ask ask = { .verb = "?" };
 	struct matter whole = *matter;
 	enum verdict verdict;
 	struct span name;
 	if (row == NULL || row->kind != KIND_METHOD || row->moment != MOMENT_BEFORE)
-		return record(env, &caller, VERB_NONE, &ask, deny(why, "the method has no row in boundary.def"),
-			      why);
-	if (is_remembered(env, u, verb)) {
+		return record_call(env, u, VERB_NONE, &ask, deny(why, "the method has no row in boundary.def"),
+				   why);
+	if ((unit->allowed >> verb & 1) != 0) {
 		audit_again(env, u, verb);
 		return ALLOW;
 	}
@@ -243,27 +251,26 @@ enum verdict boundary_may_call(struct env *env, uint16_t u, enum verb verb, cons
 		verdict = deny(why, "its name or the arguments are too long");
 	else
 		verdict = decide_method(env, u, &ask, why);
+	/* Without arguments it holds until the policy or the name changes. */
 	if (verdict == ALLOW && ask.n_args == 0)
-		remember(env, u, verb);
-	return record(env, &caller, verb, &ask, verdict, why);
+		unit->allowed |= (uint32_t)1 << verb;
+	return record_call(env, u, verb, &ask, verdict, why);
 }
 
 enum verdict boundary_may_issue(struct env *env, uint16_t u, struct span program, struct span issuer,
 				struct why *why)
 {
-	const struct audit_caller caller = { .unit = u };
 	const struct ask ask = { .principal = program, .args = { issuer }, .n_args = 1 };
 	if (name_is_subprin(issuer, program))
 		return ALLOW; /* as the method was, which is recorded */
-	return record(env, &caller, VERB_Attest, &ask,
-		      deny(why, "built in: the issuer is neither the program nor a part of it"), why);
+	return record_call(env, u, VERB_Attest, &ask,
+			   deny(why, "built in: the issuer is neither the program nor a part of it"), why);
 }
 
 enum verdict boundary_may_open(struct env *env, uint16_t u, const struct bundle *bundle,
 			       const struct seal_party *opener, struct why *why)
 {
 	const struct seal_policy *policy = seal_policy_find(bundle->policy);
-	const struct audit_caller caller = { .unit = u };
 	struct ask ask = { .principal = opener->name };
 	struct matter matter = { .label = bundle->policy, .sealer = bundle->sealer.name };
 	enum verdict verdict;
@@ -280,7 +287,7 @@ enum verdict boundary_may_open(struct env *env, uint16_t u, const struct bundle 
 			 policy != NULL ? policy->name : "(an unknown one)",
 			 verdict == ALLOW ? "covers" : "does not cover");
 	}
-	return record(env, &caller, VERB_Open, &ask, verdict, why);
+	return record_call(env, u, VERB_Open, &ask, verdict, why);
 }
 
 /* ---- admin clients ---- */

@@ -104,7 +104,6 @@ static bool allowed(struct rpc_call *call)
 	if (boundary_may_call(env, call->unit, method->verb, &matter, &why) == ALLOW)
 		return true;
 	snprintf(call->error, sizeof call->error, "not authorized: %s", verb_text(method->verb));
-	log_warning("%s: %s is denied (%s)", service_of(env, call->unit)->name, method->op, why.rule);
 	return false;
 }
 

@@ -9,14 +9,6 @@
 #include "ctl.h"
 #include "sys.h"
 
-/* cJSON prints a number that is no int with 15 digits, and reads it with this to see whether they are enough. That they
- * are not, which costs nothing where numbers are whole, is answered without 3 KiB of the C library's. */
-int sscanf(const char *text, const char *format, ...)
-{
-	(void)text, (void)format;
-	return 0;
-}
-
 static bool in_colour(void)
 {
 	return isatty(1) && getenv("NO_COLOR") == NULL;

@@ -508,12 +508,11 @@ static void root_answered(struct env *env)
 		environment_stop(env, END_EXIT, EXIT_OURS);
 		return;
 	}
-	char text[256];
+	char text[640]; /* of many PCRs only the first */
 	struct wr t = wr_to(text, sizeof text - 1);
-	if (name_print_binary(span_of(env->base_name, env->base_name_n), NAME_PRIN, &t) == 0) {
-		text[t.n] = '\0';
-		log_info("this host is %s%s", text, env->identity.created ? " (new keys)" : "");
-	}
+	r = name_print_binary(span_of(env->base_name, env->base_name_n), NAME_PRIN, &t);
+	text[t.n] = '\0';
+	log_info("this host is %s%s%s", text, r < 0 ? "…" : "", env->identity.created ? " (new keys)" : "");
 	policy_reload(env);
 	environment_boot(env);
 }
@@ -756,6 +755,7 @@ static void turn(struct env *env)
 		    admin_is_busy(env) || counter_is_busy(env) || policy_is_busy(env);
 	int n = loop_wait(&env->loop, events, !busy);
 	env->turn_began = sys_now();
+	channel_turn(env); /* first those that an earlier turn had no time for */
 	for (int i = 0; i < n; i++)
 		dispatch(env, &events[i]);
 	if (env->reap_more)
@@ -765,7 +765,6 @@ static void turn(struct env *env)
 	for (int i = 0; i < TIMERS_PER_TURN && loop_due(&env->loop, now, &timer); i++)
 		on_timer(env, timer);
 	counter_turn(env);
-	channel_turn(env);
 	policy_turn(env);
 	unit_settle_all(env);
 	admin_turn(env);

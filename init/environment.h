@@ -165,8 +165,9 @@ struct env {
 	/* The machinery. */
 	struct loop loop;
 	int signal_fd;
-	int64_t turn_began;  /* of the loop */
-	uint16_t turn_first; /* the unit that a turn which was too long came to */
+	int64_t turn_began;    /* of the loop */
+	uint16_t turn_first;   /* the unit that a turn which was too long came to */
+	uint32_t client_first; /* the client whose turn is next */
 	struct worker workers[WORKERS];
 	struct record_desk *records;   /* launches that wait to be measured into the root; NULL: it does not */
 	struct counter_desk *counters; /* questions about rollback counters */

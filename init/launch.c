@@ -498,7 +498,7 @@ void launch_ended(struct env *env, uint16_t u)
 	free(unit->extension);
 	unit->extension = NULL;
 	unit->extension_n = 0;
-	unit->allowed = 0;
+	unit->allowed = unit->denied = 0;
 }
 
 void launch_forget(struct env *env, uint16_t u)

@@ -182,6 +182,7 @@ struct host {
 	uint32_t root_pcrs, root_pcr; /* sealed to (bits); measured into */
 	const uint8_t *root_pcr_base; /* 32 bytes; NULL: zeros */
 	const uint8_t *root_srk_name; /* 34 bytes; NULL: the first boot's */
+	int64_t counter_interval;     /* ns between two changes of one program's counters; <= 0: any */
 	uint32_t root_nv_index;	      /* 0: the first that is free */
 	enum root_failure on_root_failure;
 	struct digest manifest_sha256; /* sha256 again: for the root worker, which sees the host alone */

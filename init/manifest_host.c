@@ -21,6 +21,7 @@
 #define DEFAULT_LOG_RATE 2000
 #define DEFAULT_LOG_SIZE ((uint64_t)8 << 20)
 #define DEFAULT_PCR 15
+#define DEFAULT_COUNTER_INTERVAL (60 * NS_PER_S)
 /* So that a host's name stays short enough for names to be made of it. */
 #define PCRS_MAX 8
 /* As sockaddr_un has room for. */
@@ -156,11 +157,18 @@ TAKE(root, nv_index)
 	return ERR_NONE;
 }
 
+TAKE(root, counter_interval)
+{
+	return read_duration(reader, value, 0, 86400 * NS_PER_S, &((struct host *)into)->counter_interval);
+}
+
 /* Keys of one kind of root in another. */
 static int check_root(struct reader *reader, const cJSON *value, const struct host *host)
 {
 	static const char *const of_soft[] = { "file", "ephemeral", NULL };
-	static const char *const of_tpm[] = { "device", "dir", "pcrs", "pcr_base", "srk_name", "nv_index", NULL };
+	static const char *const of_tpm[] = { "device",		  "dir",      "pcrs",
+					      "pcr_base",	  "srk_name", "nv_index",
+					      "counter_interval", NULL };
 	bool tpm = host->root != NULL && host->root->room > 0;
 	for (const char *const *key = tpm ? of_soft : of_tpm; *key != NULL; key++) {
 		const cJSON *at = cJSON_GetObjectItemCaseSensitive(value, *key);
@@ -338,6 +346,7 @@ TAKE(top, host)
 {
 	struct host *host = &((struct manifest *)into)->host;
 	host->log_rate = DEFAULT_LOG_RATE;
+	host->counter_interval = -1;
 	return read_object(reader, value, OBJECT_host, host);
 }
 
@@ -345,6 +354,8 @@ static int read_tpm_defaults(struct reader *reader, struct host *host)
 {
 	if (host->root_device == NULL)
 		host->root_device = TPM_DEVICE;
+	if (host->counter_interval < 0)
+		host->counter_interval = DEFAULT_COUNTER_INTERVAL;
 	if (host->root_dir == NULL)
 		host->root_dir = DEFAULT_TPM_DIR;
 	if (host->root_pcrs == 0) {

@@ -6,7 +6,6 @@
 #include "../policy/statement.h"
 #include "boundary.h"
 #include "clock.h"
-#include "log.h"
 #include "rpc.h"
 #include "sys.h"
 
@@ -30,7 +29,6 @@ void rpc_attest(struct rpc_call *call)
 	}
 	struct span issuer = call->issuer.p != NULL ? call->issuer : wr_span(&name);
 	if (boundary_may_issue(env, call->unit, wr_span(&name), issuer, &why) != ALLOW) {
-		log_warning("%s: Tao.Attest is denied (%s)", env->manifest.services[call->unit].name, why.rule);
 		rpc_fail(call, "invalid issuer in statement");
 		return;
 	}

@@ -6,7 +6,10 @@
 #include <stdio.h>
 
 #include "rpc.h"
+#include "sys.h"
 
+/* Changes of counters that one program may make at once (host.root.counter_interval). */
+#define CHANGES_AT_ONCE 10
 /* Some of what a program sent, in an error that it gets back. */
 #define QUOTED_MAX 80
 
@@ -37,9 +40,28 @@ void rpc_fail_counter(struct rpc_call *call, int err)
 				       : err_text(err));
 }
 
+/* Each change wears the TPM out a little. What may come at once is as if it had been saved up: so many intervals may be
+ * used before they have passed. */
+static bool may_change_counters(struct rpc_call *call)
+{
+	int64_t every = call->env->manifest.host.counter_interval, now = sys_now();
+	int64_t *until = &call->env->units[call->unit].counters_until, ahead = *until - now;
+	if (every <= 0)
+		return true;
+	if (ahead > (CHANGES_AT_ONCE - 1) * every) {
+		rpc_fail(call, "counters are changed too often: again in %lld s (host.root.counter_interval)",
+			 (long long)(ahead - (CHANGES_AT_ONCE - 1) * every + NS_PER_S - 1) / NS_PER_S);
+		return false;
+	}
+	*until = (ahead > 0 ? *until : now) + every;
+	return true;
+}
+
 void rpc_ask_counter(struct rpc_call *call, const uint8_t *owner, enum counter_op op, struct span label,
 		     int64_t value)
 {
+	if (op != COUNTER_GET && !may_change_counters(call))
+		return;
 	int r = owner == NULL ? counter_ask(call->env, call->unit, op, label, value)
 			      : counter_ask_of(call->env, call->unit, owner, op, label, value);
 	if (r < 0)

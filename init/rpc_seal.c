@@ -5,7 +5,6 @@
  */
 #include "../policy/bundle.h"
 #include "boundary.h"
-#include "log.h"
 #include "rpc.h"
 
 /* What frames an answer's or a request's data at the most: tags, lengths, policy, label. */
@@ -160,7 +159,6 @@ static bool open_bundle(struct rpc_call *call, enum bundle_kind kind, struct bun
 		rpc_fail(call, "invalid policy in sealed data");
 	} else if (find_caller(call, &caller)) {
 		if (boundary_may_open(env, call->unit, bundle, &caller, &why) != ALLOW) {
-			log_warning("%s: %s is denied (%s)", service_of(call)->name, call->method->op, why.rule);
 			rpc_fail(call, "principal not authorized for unseal");
 		} else if (bundle->kind != kind) {
 			rpc_fail(call, kind == BUNDLE_PLAIN

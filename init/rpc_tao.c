@@ -43,7 +43,7 @@ void rpc_extend_tao_name(struct rpc_call *call)
 	memcpy(copy, call->out.p, call->out.n);
 	unit->extension = copy;
 	unit->extension_n = (uint32_t)call->out.n;
-	unit->allowed = 0; /* it has another name now */
+	unit->allowed = unit->denied = 0; /* it has another name now */
 }
 
 void rpc_get_random_bytes(struct rpc_call *call)

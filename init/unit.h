@@ -45,9 +45,11 @@ struct unit {
 	int64_t window_start;	/* CLOCK_MONOTONIC ns, as since */
 	int64_t since;		/* when it came into its state */
 	uint64_t launch;	/* number of the launch in progress: late answers to others are dropped */
-	uint64_t allowed_under; /* … under this policy */
+	int64_t counters_until; /* until when its changes of counters use up the time, by sys_now() */
+	uint64_t decided_under; /* policy that allowed and denied are about */
 	uint32_t extension_n;
-	uint32_t allowed;   /* bit by enum verb: questions without arguments that are allowed … */
+	uint32_t allowed;   /* bit by enum verb: questions without arguments that are allowed */
+	uint32_t denied;    /* bit by enum verb: the log has a denial */
 	pid_t pid;	    /* main process, 0: none */
 	pid_t last_pid;	    /* of the one that has ended */
 	pid_t killer;	    /* helper that kills what is left, 0: none */

@@ -150,7 +150,7 @@ methods()
 				run ! grep "^one $word refused" "$work/log"
 			fi
 		done
-		grep -q "s: Tao.$denied is denied (Deny" "$work/log"
+		grep -q "s: $denied is denied (Deny" "$work/log"
 		# Nothing else was refused, and nothing of it was done.
 		[ "$(grep -c ' refused: ' "$work/log")" -eq 1 ]
 		[ "$denied" = RollbackProtectedSeal ] || used=$((used + 1))
@@ -308,6 +308,26 @@ admin_words()
 	ctl restart s
 	eventually '[ "$(grep -c "not authorized: Seal" "$work/log")" -ge 1 ]'
 	[ "$(state_of s)" = up ]
+}
+
+@test "questions that cost all that they may keep nobody from being heard" {
+	executes one >"$work/rules"
+	for i in $(seq 300); do echo "N($i)"; done >>"$work/rules"
+	echo "(forall P: forall E: forall A: forall B: forall C: forall D: Subprin(P, $guarded, E) and N(A) and N(B)" \
+		'and N(C) and N(D) and not N(D) implies Authorized(P, "GetRandomBytes"))' >>"$work/rules"
+	policy
+	asks= floods=
+	for _ in $(seq 50); do asks+=', "random"'; done
+	for i in 1 2 3 4; do floods+="\"flood$i\": { \"exec\": [\"$tools/one\", \"flood\"] },"; done
+	guard_manifest "$floods \"s\": { \"exec\": [\"$tools/one\", \"await\", \"$work/go\"$asks], \"type\": \"oneshot\" }"
+	start_host
+	for i in 1 2 3 4; do eventually "grep -q 'flood$i: GetRandomBytes is denied (.*budget' '$work/log'"; done
+	touch "$work/go"
+	eventually '[ "$(state_of s)" = done ]'
+	[ "$(grep -c '^one random refused: not authorized: GetRandomBytes' "$work/log")" -ge 50 ]
+	for i in 1 2 3 4; do [ "$(state_of flood$i)" = up ]; done
+	# However often they ask, the log tells it once.
+	[ "$(grep -c 'GetRandomBytes is denied' "$work/log")" -eq 5 ]
 }
 
 @test "retracting Execute stops who runs, or keeps it, as its entry says" {

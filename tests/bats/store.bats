@@ -175,8 +175,36 @@ restore()
 	said "the TPM has been cleared"
 }
 
-@test "TPM: the root worker is killed: what was answered stays, over resets too" {
+@test "TPM: a program that changes its counters too often is refused, and others are not" {
 	host_on "$tpm"
+	sed -i "s|\"z\": |\"a\": { \"exec\": [\"$work/sh2\", \"$work/other\"], \"type\": \"oneshot\" }, \"z\": |" "$work/manifest.json"
+	sed -i 's|"type": "oneshot", "essential"|"after": ["a"], &|' "$work/manifest.json"
+	cp -p "$work/sh" "$work/sh2"
+	echo >>"$work/sh2"
+	echo "for i in \$(seq 11); do $tools/tao counter c \$i; done 2>&1" >"$work/other"
+	boot 'tao counter c 7' 'echo z has $(tao counter c)' \
+		'for i in $(seq 8 17); do said=$(tao counter c $i 2>&1) && n=$i; done; echo n is $n, $said' \
+		'echo z has $(tao counter c)'
+	said "counters are changed too often: again in "
+	said "z has 7"
+	# Ten changes of its own.
+	said "n is 16, "
+	said "z has 16"
+	# No limit, if the manifest says so.
+	rm -rf "$dir/tpm"
+	host_on "{ $on_tpm, \"counter_interval\": \"0ms\" }"
+	boot 'for i in $(seq 20 40); do tao counter c $i && n=$i; done; echo n is $n'
+	said "n is 40"
+	# One that has passed is one change more.
+	rm -rf "$dir/tpm"
+	host_on "{ $on_tpm, \"counter_interval\": \"3s\" }"
+	boot 'for i in $(seq 50 61); do until tao counter c $i 2>/dev/null; do sleep 0.1; echo waited; done; n=$i; done; echo n is $n'
+	said "n is 61"
+	said waited
+}
+
+@test "TPM: the root worker is killed: what was answered stays, over resets too" {
+	host_on "{ $on_tpm, \"counter_interval\": \"0ms\" }"
 	sed -i 's/, "essential": true//' "$work/manifest.json"
 	cat >"$work/script" <<-EOT
 		tao=$tools/tao

@@ -104,6 +104,12 @@ int main(int argc, char **argv)
 			static const unsigned char statement[] = { 7, 1, 'P', 0 }; /* P() */
 			rc = tao_host_attest(host, statement, sizeof statement, NULL, &out);
 			say(verb, rc, NULL, 0);
+		} else if (strcmp(verb, "flood") == 0) {
+			unsigned char some[8];
+			do
+				rc = tao_host_random(host, some, sizeof some);
+			while (rc == TAO_OK || rc == TAO_E_REFUSED);
+			say(verb, rc, NULL, 0);
 		} else if (strcmp(verb, "await") == 0) {
 			for (i++; access(argv[i], F_OK) != 0;)
 				usleep(20000);

@@ -3,7 +3,8 @@
 
 tpm_proxy.py SOCKET TPM-SOCKET COUNT-FILE FAULT FIRST [LAST]
 
-Counts commands, and writes the number down. The fault happens to commands FIRST to LAST (FIRST alone; 0: none):
+Counts commands, and writes the number down; for $TPM_PROXY_TIMES, a file, also a line for each: its code, and the
+nanoseconds that the TPM took. The fault happens to commands FIRST to LAST (FIRST alone; 0: none):
   none     nothing
   kill     who sent the command is killed instead of getting the answer, which the TPM has given
   drop     who sent the command is killed, and the TPM never sees it
@@ -21,11 +22,13 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 path, tpm_path, count_path, fault, first = sys.argv[1:6]
 first = int(first)
 last = int(sys.argv[6]) if len(sys.argv) > 6 else first
 held = []
+times = open(os.environ["TPM_PROXY_TIMES"], "w", buffering=1) if "TPM_PROXY_TIMES" in os.environ else None
 before = bytes(64)
 
 
@@ -85,7 +88,10 @@ while True:
         os.kill(pid, signal.SIGKILL)
         client.close()
         continue
+    began = time.monotonic_ns()
     answer = ask(command)
+    if times is not None:
+        times.write("%x %d\n" % (struct.unpack(">I", command[6:10])[0], time.monotonic_ns() - began))
     if answer is None:
         client.close()
         continue

@@ -2,8 +2,11 @@
 /* link: init/boundary.c policy crypto/base.c */
 /* Every branch of the boundary: who is asked what, in which order, and what is recorded. Names, records and the loop
  * are variables here; the guards are real. */
+#include <stdarg.h>
+
 #include "../../init/audit.h"
 #include "../../init/environment.h"
+#include "../../init/log.h"
 #include "name_help.h"
 #include "test.h"
 
@@ -24,6 +27,8 @@ static struct {
 	struct audit_caller caller;
 	unsigned n_args;
 	char rule[256];
+	unsigned lines;
+	char line[512];
 } world;
 
 /* ---- the world's side of the seams ---- */
@@ -51,6 +56,16 @@ void audit_decision(struct env *e, const struct audit_caller *caller, enum verb 
 	snprintf(world.rule, sizeof world.rule, "%s", why->rule);
 }
 
+void log_line(enum log_level level, const char *format, ...)
+{
+	va_list args;
+	(void)level;
+	va_start(args, format);
+	vsnprintf(world.line, sizeof world.line, format, args);
+	va_end(args);
+	world.lines++;
+}
+
 void audit_again(struct env *e, uint16_t u, enum verb verb)
 {
 	(void)e, (void)u, (void)verb;
@@ -75,6 +90,7 @@ static void begin(const struct guard_class *class, const char *rules)
 	env.manifest.n_services = 1;
 	env.guard.class = class;
 	env.policy_changes = 1;
+	services[0].name = "s";
 	world.name = HOST ".P()";
 	world.more = "";
 	struct span host = binary_of(HOST, NAME_PRIN);
@@ -178,6 +194,24 @@ TEST(a_named_method_must_be_allowed)
 	CHECK_INT(call(VERB_Seal, &self), DENY);
 	CHECK_INT(call(VERB_Unseal, NULL), DENY);
 	CHECK_INT(call(VERB_GetTaoName, NULL), ALLOW);
+}
+
+TEST(the_log_tells_a_denial_once)
+{
+	begin(&guard_deny, NULL);
+	CHECK_INT(call(VERB_GetTaoName, NULL), DENY);
+	CHECK_STR(world.line, "s: GetTaoName is denied (built in: all is denied)");
+	CHECK_INT(call(VERB_GetTaoName, NULL), DENY);
+	CHECK_INT(world.lines, 1);
+	CHECK_INT(call(VERB_Seal, &self), DENY);
+	CHECK_INT(world.lines, 2);
+	CHECK_INT(world.records, 3);
+	boundary_forget(&env);
+	CHECK_INT(call(VERB_Seal, &self), DENY);
+	CHECK_INT(world.lines, 3);
+	begin(&guard_allow, NULL);
+	CHECK_INT(call(VERB_Seal, &self), ALLOW);
+	CHECK_INT(world.lines, 0);
 }
 
 TEST(arguments)
@@ -422,6 +456,7 @@ int main(void)
 	RUN(no_guard_and_the_trivial_ones);
 	RUN(methods_follow_from_execute);
 	RUN(a_named_method_must_be_allowed);
+	RUN(the_log_tells_a_denial_once);
 	RUN(arguments);
 	RUN(a_deny_beats_all);
 	RUN(a_name_that_is_too_long);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What cJSON asks of the C library for numbers, and we need less of: 10 KiB of it stay out of the program.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXPONENT_MAX 400 /* 10 to that is infinite, and a 400th of anything that we take is 0 */
+
+static double digits(const char **at, double value, int *n)
+{
+	for (; **at >= '0' && **at <= '9'; (*at)++, (*n)++)
+		value = 10 * value + (**at - '0');
+	return value;
+}
+
+/* What is read was scanned for the grammar of JSON. It means something to us only if it is a whole number below 2^53,
+ * which comes out exactly; of all others it matters that they are no such number, or too large. */
+double strtod(const char *restrict text, char **restrict end)
+{
+	const char *at = text;
+	bool negative = *at == '-';
+	int n = 0, fraction = 0, unused = 0;
+	at += negative;
+	double value = digits(&at, 0, &n);
+	if (*at == '.') {
+		at++;
+		value = digits(&at, value, &fraction);
+	}
+	int exponent = -fraction;
+	if (*at == 'e' || *at == 'E') {
+		bool down = at[1] == '-';
+		at += at[1] == '-' || at[1] == '+' ? 2 : 1;
+		double e = digits(&at, 0, &unused);
+		int bounded = e > EXPONENT_MAX ? EXPONENT_MAX : (int)e;
+		exponent += down ? -bounded : bounded;
+	}
+	for (; exponent > 0; exponent--)
+		value *= 10;
+	for (; exponent < 0 && value != 0; exponent++)
+		value /= 10;
+	if (end != NULL)
+		*end = (char *)(uintptr_t)(n > 0 ? at : text);
+	return negative ? -value : value;
+}
+
+/* cJSON prints a number that is no int with 15 digits, and reads it with this to see whether they are enough. That they
+ * are not costs nothing where numbers are whole. */
+int sscanf(const char *restrict text, const char *restrict format, ...)
+{
+	(void)text, (void)format;
+	return 0;
+}

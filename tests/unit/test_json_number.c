@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* link: crypto/base.c */
+/* The strtod that cJSON gets: whole numbers exactly, others as what they are not. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+double json_strtod(const char *restrict text, char **restrict end);
+int json_sscanf(const char *restrict text, const char *restrict format, ...);
+#define strtod json_strtod
+#define sscanf json_sscanf
+#include "../../init/json_number.c"
+#undef strtod
+#undef sscanf
+#include "test.h"
+
+static double read_all(const char *text)
+{
+	char *end = NULL;
+	double d = json_strtod(text, &end);
+	CHECK(end == text + strlen(text));
+	return d;
+}
+
+TEST(whole_numbers_are_exact)
+{
+	static const char *const texts[] = { "0",
+					     "-0",
+					     "1",
+					     "-1",
+					     "9007199254740991",
+					     "-9007199254740992",
+					     "2147483648",
+					     "1e3",
+					     "1E3",
+					     "1e+3",
+					     "10e-1",
+					     "12.0",
+					     "1.5e1",
+					     "65536.000" };
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		CHECK(read_all(texts[i]) == strtod(texts[i], NULL));
+	char text[32];
+	uint64_t x = 1;
+	for (int i = 0; i < 100000; i++) {
+		x = x * 6364136223846793005U + 1442695040888963407U;
+		snprintf(text, sizeof text, "%llu", (unsigned long long)(x >> (11 + i % 53)));
+		CHECK(read_all(text) == strtod(text, NULL));
+	}
+}
+
+TEST(others_are_no_whole_numbers)
+{
+	static const char *const texts[] = { "0.5", "1e-1", "1.25", "-3.7", "1e-300", "9.999999", "1234.5678e-2" };
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		double got = read_all(texts[i]), libc = strtod(texts[i], NULL);
+		CHECK(got != floor(got));
+		CHECK(fabs(got - libc) <= fabs(libc) * 1e-9);
+	}
+	CHECK(read_all("1e308") > 1e300);
+	CHECK(isinf(read_all("1e309")) && isinf(read_all("1e99999999999999999999")));
+	CHECK(isinf(read_all("-1e400")) && read_all("-1e400") < 0);
+	CHECK(read_all("1e-99999999999999999999") == 0);
+	CHECK(read_all("0e99999") == 0);
+}
+
+TEST(no_number_is_none)
+{
+	char *end = NULL;
+	const char *texts[] = { "", "-", "x", "." };
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		json_strtod(texts[i], &end);
+		CHECK(end == texts[i]);
+	}
+	json_strtod("12,", &end);
+	CHECK_STR(end, ",");
+	CHECK_INT(json_sscanf("1", "%d", &(int){ 0 }), 0);
+}
+
+int main(void)
+{
+	RUN(whole_numbers_are_exact);
+	RUN(others_are_no_whole_numbers);
+	RUN(no_number_is_none);
+	return test_end();
+}
