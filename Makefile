@@ -130,10 +130,10 @@ fuzz: fuzzers
 soak: packages
 	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL MAKE='$(MAKE)' O='$(O)' TAO_SOAK=1 tests/run-check unit unit-asan bats qemu
 
-## bench: measurements, each against a floor or a peer of the same run
+## bench: measurements, each against a floor or a peer of the same run; PART=peers: only taoinit beside other inits
 bench: all
 	deps/install-packages bench
-	tests/bench/run
+	tests/bench/run $(PART)
 
 ## cov: line coverage of the unit tests
 cov: $(UNIT:tests/unit/%.c=$(O)/unit-cov/%)

@@ -142,6 +142,27 @@ principal_of() # SERVICE
 	ctl --json status "$1" | jq -r '.services[0].principal'
 }
 
+# The shell command of a service, for a manifest, that raises a counter and says which values were acknowledged. A change whose
+# answer did not come may hold: what is found then is what was asked for, or what was before; anything else is WRONG.
+counting()
+{
+	tr -d '\n\t' <<-EOF
+		tao=$tools/tao; n=0; while :; do if \$tao counter c \$((n + 1)) 2>/dev/null; then n=\$((n + 1)); echo acknowledged \$n;
+		else f=\$(\$tao counter c 2>/dev/null) && { [ \$f -ge \$n ] && [ \$f -le \$((n + 1)) ] || echo WRONG \$f after \$n; n=\$f; echo found \$n; }; fi; done
+	EOF
+}
+
+# Anonymous memory in KiB, and descriptors, of the host and of its workers.
+held()
+{
+	local pid memory=0 fds=0
+	for pid in "$host" $(pgrep -P "$host" tao-); do
+		memory=$((memory + $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")))
+		fds=$((fds + $(find "/proc/$pid/fd" -type l | wc -l)))
+	done
+	echo "$memory $fds"
+}
+
 # Runs the host to its end: sets $status; words in $work/log.
 run_host() # [PREFIX…]
 {

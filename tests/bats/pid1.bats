@@ -330,17 +330,6 @@ spy_on() # SERVICE-JSON PID-COMMAND
 	host=
 }
 
-# Anonymous memory in KiB, and descriptors, of the host and of its workers.
-held()
-{
-	local pid memory=0 fds=0
-	for pid in "$host" $(pgrep -P "$host" tao-); do
-		memory=$((memory + $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")))
-		fds=$((fds + $(find "/proc/$pid/fd" -type l | wc -l)))
-	done
-	echo "$memory $fds"
-}
-
 @test "ten thousand restarts take no memory and no descriptors" {
 	many=10000
 	[ -z "${TAO_SOAK:-}" ] || many=1000000
@@ -356,7 +345,7 @@ held()
 	ctl stop s
 	after=$(held)
 	echo "KiB and descriptors before: $before, after: $after"
-	[ "${after#* }" = "${before#* }" ]
+	[ "${after#* }" -le "${before#* }" ]
 	# A page or two is a table that grows with the first use of something, not with each.
 	[ "${after% *}" -le $((${before% *} + 32)) ]
 	[ "$(state_of w)" = up ]

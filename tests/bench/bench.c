@@ -5,17 +5,16 @@
  *
  *	bench spawn N PROGRAM          bare vfork+exec+wait, a cycle: p50 and p99, µs
  *	bench echo N BYTES_OUT BYTES_IN    bare echo between two processes over a socketpair: p50 and p99, µs
- *	bench up N PROGRAM [CGROUP]    bare: start N programs, until each has written its byte; then stop them, ms;
- *		each in a cgroup of its own below CGROUP, as taoinit's services are where it can
- *	bench taoinit-up N TAOINIT MANIFEST    the same by taoinit: up ms, stop ms, PSS KiB of it and its workers
+ *	bench up N PROGRAM [CGROUP]    bare: start N programs, until each has said so; then stop them, ms; each in a
+ *		cgroup of its own below CGROUP, as taoinit's services are where it can
+ *	bench revive N PROGRAM         bare: of N programs one is killed and started again: p50 and p99, ms
  *	bench taoinit-restart N TAOINIT MANIFEST   restart cycles of its one service: p50 and p99, µs
  *	bench respawn N PROGRAM        bare: start, wait, start again; timed as the restarts are: p50 and p99, µs
- * As services: bench ready (writes a byte to fd 1 and waits), bench stamp (writes the time to fd 1 and ends),
- * bench client N (times GetTaoName), bench exit.
+ * As services: bench ready (writes a stamp to fd 1 and waits), bench stray (the same, and leaves a daemon behind), bench
+ * stamp (writes the time to fd 1 and ends), bench client N (times GetTaoName), bench exit.
  */
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,20 +91,6 @@ static int echo(size_t n, size_t out_n, size_t in_n)
 	return 0;
 }
 
-static void wait_bytes(int fd, size_t n)
-{
-	char buffer[4096];
-	while (n > 0) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		if (poll(&p, 1, 60000) <= 0)
-			die("not all came up");
-		ssize_t r = read(fd, buffer, sizeof buffer);
-		if (r <= 0)
-			die("not all came up: read");
-		n -= (size_t)r < n ? (size_t)r : n;
-	}
-}
-
 /* vfork() into a cgroup, which is made. The call stands here and not in a function: the child uses our stack. */
 static pid_t start_in(const char *cgroup, char *const argv[], int out)
 {
@@ -135,6 +120,7 @@ static int up(size_t n, char *program, const char *cgroup)
 {
 	char *argv[] = { program, (char *)"ready", NULL }, path[256];
 	pid_t *pids = calloc(n, sizeof *pids);
+	struct stamp stamp;
 	int fds[2];
 	if (pids == NULL || pipe(fds) < 0)
 		die("pipe");
@@ -146,7 +132,8 @@ static int up(size_t n, char *program, const char *cgroup)
 			snprintf(path, sizeof path, "%s/%zu", cgroup, i);
 			pids[i] = start_in(path, argv, fds[1]);
 		}
-	wait_bytes(fds[0], n);
+	for (size_t i = 0; i < n; i++)
+		read_all(fds[0], (char *)&stamp, sizeof stamp);
 	int64_t t_up = now() - t;
 	t = now();
 	for (size_t i = 0; i < n; i++)
@@ -160,39 +147,33 @@ static int up(size_t n, char *program, const char *cgroup)
 	return 0;
 }
 
-static long pss_of(pid_t pid)
+/* The floor of a restart after a kill. */
+static int revive(size_t n, char *program)
 {
-	char path[64], line[256];
-	long pss = 0;
-	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-	FILE *f = fopen(path, "r");
-	while (f != NULL && fgets(line, sizeof line, f) != NULL)
-		if (sscanf(line, "Pss: %ld", &pss) == 1)
-			break;
-	if (f != NULL)
-		fclose(f);
-	return pss;
-}
-
-/* taoinit and those of its children that are its workers, told by their names. */
-static long pss_with_workers(pid_t pid)
-{
-	char path[96], name[64];
-	long pss = pss_of(pid);
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	FILE *f = fopen(path, "r");
-	int child;
-	while (f != NULL && fscanf(f, "%d", &child) == 1) {
-		snprintf(path, sizeof path, "/proc/%d/comm", child);
-		FILE *c = fopen(path, "r");
-		if (c != NULL && fgets(name, sizeof name, c) != NULL && strncmp(name, "tao-", 4) == 0)
-			pss += pss_of(child);
-		if (c != NULL)
-			fclose(c);
+	char *argv[] = { program, (char *)"ready", NULL };
+	pid_t *pids = calloc(n, sizeof *pids);
+	int64_t *v = times(n);
+	struct stamp stamp;
+	int fds[2];
+	if (pids == NULL || pipe(fds) < 0)
+		die("pipe");
+	for (size_t i = 0; i < n; i++) {
+		pids[i] = start(argv, fds[1]);
+		read_all(fds[0], (char *)&stamp, sizeof stamp);
 	}
-	if (f != NULL)
-		fclose(f);
-	return pss;
+	for (size_t i = 0; i < n; i++) {
+		int64_t t = now();
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+		pids[i] = start(argv, fds[1]);
+		read_all(fds[0], (char *)&stamp, sizeof stamp);
+		v[i] = stamp.time - t;
+	}
+	for (size_t i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	qsort(v, n, sizeof *v, by_size);
+	printf("%.3f %.3f\n", (double)v[n / 2] / 1e6, (double)v[n * 99 / 100] / 1e6);
+	return 0;
 }
 
 static pid_t start_taoinit(char *taoinit, char *manifest, int fds[2])
@@ -204,23 +185,6 @@ static pid_t start_taoinit(char *taoinit, char *manifest, int fds[2])
 	pid_t pid = start(argv, fds[1]);
 	close(fds[1]);
 	return pid;
-}
-
-static int taoinit_up(size_t n, char *taoinit, char *manifest)
-{
-	int fds[2];
-	int64_t t = now();
-	pid_t pid = start_taoinit(taoinit, manifest, fds);
-	wait_bytes(fds[0], n);
-	int64_t t_up = now() - t;
-	struct timespec rest = { 0, 300000000 }; /* until it is quiet: what is measured next is memory at rest */
-	nanosleep(&rest, NULL);
-	long pss = pss_with_workers(pid);
-	t = now();
-	kill(pid, SIGTERM);
-	waitpid(pid, NULL, 0);
-	printf("%.2f %.2f %ld\n", (double)t_up / 1e6, (double)(now() - t) / 1e6, pss);
-	return 0;
 }
 
 static int taoinit_restart(size_t n, char *taoinit, char *manifest)
@@ -282,10 +246,25 @@ static int client(size_t n)
 
 static _Noreturn void ready(void)
 {
-	if (write(1, "u", 1) != 1)
-		exit(1);
+	struct stamp stamp = { .pid = getpid(), .time = now() };
+	write_all(1, (const char *)&stamp, sizeof stamp);
 	for (;;)
 		pause();
+}
+
+/* A daemon: the child of a child, in a session of its own. */
+static _Noreturn void stray(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		setsid();
+		if (fork() != 0)
+			_exit(0);
+		for (;;)
+			pause();
+	}
+	waitpid(pid, NULL, 0);
+	ready();
 }
 
 static int stamp(void)
@@ -302,6 +281,8 @@ int main(int argc, char **argv)
 		return 0;
 	if (strcmp(what, "ready") == 0)
 		ready();
+	if (strcmp(what, "stray") == 0)
+		stray();
 	if (strcmp(what, "stamp") == 0)
 		return stamp();
 	if (strcmp(what, "client") == 0 && argc == 3)
@@ -314,8 +295,8 @@ int main(int argc, char **argv)
 		return echo(n, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
 	if (strcmp(what, "up") == 0 && (argc == 4 || argc == 5))
 		return up(n, argv[3], argv[4]);
-	if (strcmp(what, "taoinit-up") == 0 && argc == 5)
-		return taoinit_up(n, argv[3], argv[4]);
+	if (strcmp(what, "revive") == 0 && argc == 4)
+		return revive(n, argv[3]);
 	if (strcmp(what, "taoinit-restart") == 0 && argc == 5)
 		return taoinit_restart(n, argv[3], argv[4]);
 	fprintf(stderr, "bench: wrong usage; see the comment at the top of bench.c\n");

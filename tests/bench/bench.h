@@ -10,6 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* What a service says at its start: shorter than what a pipe takes in one piece. */
+struct stamp {
+	int64_t pid, time;
+};
+
 static inline int64_t now(void)
 {
 	struct timespec t;

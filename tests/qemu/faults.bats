@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# What a machine does to its services that no container may: its clock is set.
+# What a machine does to its services that no container may: its clock is set, its memory is short.
 
 load helpers
 
@@ -43,4 +43,15 @@ script() # NAME COMMAND [KEYS]
 	grep -q "went on" "$work/console"
 	# How long a service is in its state is never less than nothing.
 	run ! grep -qE "^look: (flap|alive|stubborn) .* -[0-9]" "$work/console"
+}
+
+@test "memory is short on the whole machine: the kernel takes who has most of it, PID 1 and its workers stay, services come back" {
+	local hog='"exec": ["/bin/busybox", "tail", "/dev/zero"], "restart": "always", "restart_delay": "100ms"'
+	image "$(host "\"one\": { $hog }, \"two\": { $hog }, \"small\": { \"exec\": [\"/bin/probe\", \"wait\"] },
+		$(script look 'export NO_COLOR=1; n() { taoctl status $1 | grep restarts | tr -dc 0-9; }; until [ $(n one) -ge 3 ] && [ $(n two) -ge 3 ]; do sleep 0.2; done; taoctl stop one; taoctl stop two; taoctl restart small; taoctl list; echo small: $(n small) at $(cat /proc/1/oom_score_adj); echo survived')")"
+	start_vm -m 128
+	ended "powering off"
+	grep -qE "Out of memory: Killed process" "$work/console"
+	run ! grep -qE "Killed process [0-9]+ \((tao|init)" "$work/console"
+	grep -q "^look: survived" "$work/console"
 }
