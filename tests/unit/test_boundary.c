@@ -200,7 +200,7 @@ TEST(the_log_tells_a_denial_once)
 {
 	begin(&guard_deny, NULL);
 	CHECK_INT(call(VERB_GetTaoName, NULL), DENY);
-	CHECK_STR(world.line, "s: GetTaoName is denied (TrivialGuard(\"Conservative\"))");
+	CHECK_STR(world.line, "s: GetTaoName is denied (TrivialGuard(\"Conservative\") denies everything)");
 	CHECK_INT(call(VERB_GetTaoName, NULL), DENY);
 	CHECK_INT(world.lines, 1);
 	CHECK_INT(call(VERB_Seal, &self), DENY);
