@@ -54,6 +54,7 @@ const char *quote_read_pcrs(struct span indices, struct span values, struct quot
 {
 	struct rd i = rd_from(indices), v = rd_from(values);
 	bool resettable = false;
+	bool more;
 	int last = -1;
 	do {
 		uint8_t value[SHA256_SIZE];
@@ -67,7 +68,10 @@ const char *quote_read_pcrs(struct span indices, struct span values, struct quot
 			resettable = true;
 		else
 			memcpy(facts->value[pcr], value, sizeof value);
-	} while (another(&i) && another(&v));
+		more = another(&i);
+		if (another(&v) != more)
+			return "bad-name";
+	} while (more);
 	if (rd_end(&i) != ERR_NONE || rd_end(&v) != ERR_NONE)
 		return "bad-name";
 	return resettable ? "resettable-pcr" : NULL;

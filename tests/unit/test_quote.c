@@ -142,6 +142,9 @@ TEST(names_are_strict)
 	CHECK_STR(verify_pcrs("", A), "bad-name");
 	CHECK_STR(verify_pcrs("15", A "," A), "bad-name");
 	CHECK_STR(verify_pcrs("0,15", A), "bad-name");
+	CHECK_STR(verify_pcrs("15,", A), "bad-name");
+	CHECK_STR(verify_pcrs("15", A ","), "bad-name");
+	CHECK_STR(verify_pcrs("15,", A ","), "bad-name");
 	CHECK_STR(verify_pcrs("15,0", A "," A), "bad-name");
 	CHECK_STR(verify_pcrs("15,15", A "," A), "bad-name");
 	CHECK_STR(verify_pcrs("015", A), "bad-name");
