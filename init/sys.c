@@ -334,12 +334,13 @@ void sys_rest(int fd)
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	const uintptr_t page = 4096, base = (uintptr_t)&__ehdr_start;
 	const ElfW(Phdr) *h = (const ElfW(Phdr) *)(base + __ehdr_start.e_phoff);
-	for (int i = 0; i < __ehdr_start.e_phnum; i++, h++) {
+	/* The headers stand in the first segment. */
+	for (int i = __ehdr_start.e_phnum - 1; i >= 0; i--) {
 		/* What is written to, by us or by relocation, has nowhere to come back from. */
-		if (h->p_type != PT_LOAD || (h->p_flags & PF_W) != 0)
+		if (h[i].p_type != PT_LOAD || (h[i].p_flags & PF_W) != 0)
 			continue;
-		uintptr_t first = (base + h->p_vaddr) & ~(page - 1);
-		bare_call(SYS_madvise, first, base + h->p_vaddr + h->p_filesz - first, MADV_DONTNEED);
+		uintptr_t first = (base + h[i].p_vaddr) & ~(page - 1);
+		bare_call(SYS_madvise, first, base + h[i].p_vaddr + h[i].p_filesz - first, MADV_DONTNEED);
 	}
 	bare_call(SYS_ppoll, (uintptr_t)&wait, 1, 0);
 }
