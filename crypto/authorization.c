@@ -122,7 +122,7 @@ void authorization_key_public(const uint8_t spki[static KEY_SPKI_SIZE], struct w
 	/* ECC, SHA-256; userWithAuth decrypt sign; no policy, no symmetric algorithm, no scheme, P-256, no KDF. */
 	static const uint8_t head[] = { 0x00, 0x23, 0x00, 0x0b, 0x00, 0x06, 0x00, 0x40, 0x00,
 					0x00, 0x00, 0x10, 0x00, 0x10, 0x00, 0x03, 0x00, 0x10 };
-	const uint8_t *xy = spki + KEY_SPKI_SIZE - 64;
+	const uint8_t *xy = spki + (KEY_SPKI_SIZE - 64);
 	wr_bytes(out, head, sizeof head);
 	wr_be16(out, 32);
 	wr_bytes(out, xy, 32);

@@ -149,7 +149,7 @@ int policy_give(const struct policy_run *run, int r, const struct wr *w)
 	if (r >= 0)
 		r = w->err;
 	return r < 0 ? policy_complain(run, POLICY_EXIT_NO, "%s", err_text(r))
-		     : policy_write_out(run, wr_span(w), span_of(NULL, 0));
+		     : policy_write_out(run, wr_span(w), span_str(""));
 }
 
 int policy_cmd_sign(const struct policy_run *run)

@@ -320,7 +320,7 @@ admin_words()
 	echo "(forall P: forall E: forall A: forall B: forall C: forall D: Subprin(P, $guarded, E) and N(A) and N(B)" \
 		'and N(C) and N(D) and not N(D) implies Authorized(P, "GetRandomBytes"))' >>"$work/rules"
 	policy
-	asks= floods=
+	asks='' floods=''
 	for _ in $(seq 50); do asks+=', "random"'; done
 	for i in 1 2 3 4; do floods+="\"flood$i\": { \"exec\": [\"$tools/one\", \"flood\"] },"; done
 	guard_manifest "$floods \"s\": { \"exec\": [\"$tools/one\", \"await\", \"$work/go\"$asks], \"type\": \"oneshot\" }"

@@ -6,53 +6,24 @@
 # the other side.
 
 load helpers
+load tpm_helpers
 
 setup_file()
 {
-	helpers_setup_file
-	ln -sf taoinit "$tools/taoverify"
+	tpm_setup_file
 }
 
 setup()
 {
-	helpers_setup
-	# Short: a socket's path has 107 bytes.
-	dir=$(mktemp -d "${TMPDIR:-/tmp}/tpmd.XXXXXX")
-	chmod 755 "$dir"
-	export TPM2TOOLS_TCTI=swtpm:path=$dir/s
-	swtpm_pid=
-	extra=
+	tpm_setup
 	policy=$tools/taopolicy
-	verify=$tools/taoverify
 	mkdir -m 700 "$dir/tpm"
 	domain=$("$policy" keygen "$work/domain")
 }
 
 teardown()
 {
-	stop_tpm
-	helpers_teardown
-	rm -rf "$dir"
-}
-
-stop_tpm()
-{
-	[ -n "$swtpm_pid" ] || return 0
-	kill -KILL "$swtpm_pid" 2>/dev/null || true
-	wait "$swtpm_pid" 2>/dev/null || true
-	swtpm_pid=
-	rm -f "$dir/s" "$dir/s.ctrl"
-}
-
-# A reset: a new swtpm on the old state. With a state of its own each, a machine each.
-start_tpm() # [STATE]
-{
-	stop_tpm
-	mkdir -p "$dir/${1:-state}"
-	swtpm socket --tpm2 --tpmstate "dir=$dir/${1:-state}" --server "type=unixio,path=$dir/s" \
-		--ctrl "type=unixio,path=$dir/s.ctrl" --flags not-need-init >"$dir/swtpm.log" 2>&1 3>&- &
-	swtpm_pid=$!
-	eventually "[ -S '$dir/s' ] && [ -S '$dir/s.ctrl' ]"
+	tpm_teardown
 }
 
 # What is booted: a program that says its name, and ends the host. Another text is another image.

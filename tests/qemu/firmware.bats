@@ -63,9 +63,9 @@ refuses() # WORDS…
 	opens
 	[ "$name" = "$first" ]
 	# The command line alone.
-	append=more
+	append='more'
 	refuses "PCR 9" "the kernel's command line is another from \"more"
-	append=
+	append=''
 	# A file of the initramfs that nothing in the manifest speaks of.
 	cp -a "$work/image" "$work/image.first"
 	echo other >"$work/other"

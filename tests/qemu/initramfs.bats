@@ -187,7 +187,7 @@ make_verity()
 	image "$manifest" "$work/verity=/bin/verity" "$work/modules=/modules" "$work/table=/table" $(files_of $mods)
 	make_root "under dm-verity" -b 4096 -O ^has_journal
 	make_verity
-	# shellcheck disable=SC2046
+	# shellcheck disable=SC2086,SC2046
 	image "$manifest" "$work/verity=/bin/verity" "$work/modules=/modules" "$work/table=/table" $(files_of $mods)
 	append="rdinit=/bin/verity"
 	start_vm "${disk[@]}"
