@@ -163,6 +163,8 @@ words_for() # OP
 	case $1 in
 		TaoInit.Start | TaoInit.Stop | TaoInit.Restart | TaoInit.Logs | TaoInit.Status) echo 1=s ;;
 		TaoInit.Signal) echo 1=s 2=CONT ;;
+		TaoInit.Wait) echo 1=s 2=up '#13=1' ;;
+		TaoInit.Events) echo '#13=1' ;;
 		TaoInit.Shutdown) echo 2=nowhere ;;
 		LinuxHost.StartHostedProgram) echo "path=$tools/probe" args=wait ;;
 		LinuxHost.StopHostedProgram | LinuxHost.KillHostedProgram) echo subprin=00 ;;

@@ -51,7 +51,10 @@ def main():
         signal.pause()
     for client in clients:
         client.setblocking(True)
-        client.recv(1)
+        try:
+            client.recv(1)
+        except ConnectionResetError:
+            pass
     print("end")
 
 

@@ -4,7 +4,7 @@ header, the header, the length of the body, the body in a write each, descriptor
 section 7). FIELD is path, dir, args, container_args, pid, subprin (hex), stdin, stdout, stderr; fd=PATH opens a file to be
 passed; as=UID:GID is who asks; from=UID:GID, before that, is who connects, in a process of its own that hands the connection
 over. gone=PID: it is gone before the host, which is stopped meanwhile, can look at it. SOCKET may be fd:N. An OP with a dot in
-it is any other service's, with fields N=TEXT. Prints "child SUBPRIN PID", "prin HEX", "status N"; "error: TEXT" and exit
+it is any other service's, with fields N=TEXT and #N=NUMBER. Prints "child SUBPRIN PID", "prin HEX", "status N"; "error: TEXT" and exit
 status 1.
 """
 
@@ -118,6 +118,8 @@ def main():
             connection = connect_from(path, value, not gone)
         elif name.isdigit():
             body += field(int(name), value.encode())
+        elif name[0] == "#":
+            body += field(int(name[1:]), int(value))
         elif name == "fd":
             fds.append(os.open(value, os.O_RDWR | os.O_CREAT, 0o600))
         elif name in ("path", "args", "dir", "container_args"):
