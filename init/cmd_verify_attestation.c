@@ -159,16 +159,19 @@ static int take_vouched(struct verification *v)
 	struct rd r = rd_from(span_of(v->result.message.data, believed ? v->result.message.size : 0));
 	bool trust = rd_varint(&r) == NODE_PRED && span_equal(rd_var_bytes(&r), span_str("TrustedTPM")) &&
 		     rd_varint(&r) == 1;
-	static unsigned char prin[PRINCIPAL_MAX]; /* the option is given once */
-	if (trust && r.n <= PRINCIPAL_MAX && name_check(span_of(r.p, r.n), NAME_PRIN) == ERR_NONE) {
+	unsigned char *prin = malloc(PRINCIPAL_MAX);
+	if (trust && prin != NULL && r.n <= PRINCIPAL_MAX &&
+	    name_check(span_of(r.p, r.n), NAME_PRIN) == ERR_NONE) {
 		memcpy(prin, r.p, r.n);
 		v->trusted_as[v->n_trusted] = v->vouched;
-		v->trusted[v->n_trusted++] = (struct taoverify_bytes){ prin, r.n };
+		v->trusted[v->n_trusted++] = (struct taoverify_bytes){ prin, r.n }; /* freed with the others */
 	} else {
+		free(prin);
 		status = tao_complain(v->run, VERIFY_EXIT_REFUSED, "%.200s: %s", v->vouched,
 				      believed ? "vouches for no TPM" : v->result.reason);
 	}
 	tao_bytes_free(&file);
+	/* cppcheck-suppress memleak */
 	return status;
 }
 
