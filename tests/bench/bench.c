@@ -8,6 +8,7 @@
  *	bench up N PROGRAM [CGROUP]    bare: start N programs, until each has said so; then stop them, ms; each in a
  *		cgroup of its own below CGROUP, as taoinit's services are where it can
  *	bench revive N PROGRAM         bare: of N programs one is killed and started again: p50 and p99, ms
+ *	bench taoinit-up N TAOINIT MANIFEST   until its N services are up, ms
  *	bench taoinit-restart N TAOINIT MANIFEST   restart cycles of its one service: p50 and p99, µs
  *	bench respawn N PROGRAM        bare: start, wait, start again; timed as the restarts are: p50 and p99, µs
  * As services: bench ready (writes a stamp to fd 1 and waits), bench stray (the same, and leaves a daemon behind), bench
@@ -187,6 +188,20 @@ static pid_t start_taoinit(char *taoinit, char *manifest, int fds[2])
 	return pid;
 }
 
+static int taoinit_up(size_t n, char *taoinit, char *manifest)
+{
+	int fds[2];
+	struct stamp stamp;
+	int64_t t = now();
+	pid_t pid = start_taoinit(taoinit, manifest, fds);
+	for (size_t i = 0; i < n; i++)
+		read_all(fds[0], (char *)&stamp, sizeof stamp);
+	printf("%.2f\n", (double)(now() - t) / 1e6);
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	return 0;
+}
+
 static int taoinit_restart(size_t n, char *taoinit, char *manifest)
 {
 	int fds[2];
@@ -297,6 +312,8 @@ int main(int argc, char **argv)
 		return up(n, argv[3], argv[4]);
 	if (strcmp(what, "revive") == 0 && argc == 4)
 		return revive(n, argv[3]);
+	if (strcmp(what, "taoinit-up") == 0 && argc == 5)
+		return taoinit_up(n, argv[3], argv[4]);
 	if (strcmp(what, "taoinit-restart") == 0 && argc == 5)
 		return taoinit_restart(n, argv[3], argv[4]);
 	fprintf(stderr, "bench: wrong usage; see the comment at the top of bench.c\n");
