@@ -60,14 +60,14 @@ void authorization_write(const struct authorization *a, struct wr *out)
 	wr_be32(&w, a->index);
 	field_put(out, "tao-authorization: 1\nkey: ");
 	field_put_hex(out, span_of(a->spki, sizeof a->spki), "\nversion: ");
-	field_put_number(out, a->version);
+	wr_decimal(out, a->version);
 	field_put(out, "\nindex: ");
 	field_put_hex(out, wr_span(&w), "\n");
 	for (unsigned i = 0; i < QUOTE_PCRS_TRUSTED; i++) {
 		if ((a->pcrs.pcrs >> i & 1) == 0)
 			continue;
 		field_put(out, "pcr: ");
-		field_put_number(out, i);
+		wr_decimal(out, i);
 		field_put(out, " ");
 		field_put_hex(out, span_of(a->pcrs.value[i], SHA256_SIZE), "\n");
 	}

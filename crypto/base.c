@@ -15,3 +15,14 @@ const char *err_text(int err)
 		return "unknown error";
 	}
 }
+
+void wr_decimal(struct wr *w, uint64_t n)
+{
+	uint8_t digits[20];
+	size_t at = sizeof digits;
+	do {
+		digits[--at] = (uint8_t)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	wr_bytes(w, digits + at, sizeof digits - at);
+}

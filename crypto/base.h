@@ -83,6 +83,9 @@ static inline void wr_span_bytes(struct wr *w, struct span s)
 	wr_bytes(w, s.p, s.n);
 }
 
+/* A number in decimal. */
+void wr_decimal(struct wr *w, uint64_t n);
+
 static inline void wr_u8(struct wr *w, uint8_t v)
 {
 	wr_bytes(w, &v, 1);

@@ -16,17 +16,6 @@ void field_put_hex(struct wr *out, struct span bytes, const char *after)
 	field_put(out, after);
 }
 
-void field_put_number(struct wr *out, uint64_t n)
-{
-	uint8_t digits[20];
-	size_t at = sizeof digits;
-	do {
-		digits[--at] = (uint8_t)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	wr_bytes(out, digits + at, sizeof digits - at);
-}
-
 void field_expect(struct rd *r, const char *text)
 {
 	struct span s = rd_bytes(r, strlen(text));

@@ -11,7 +11,6 @@
 
 void field_put(struct wr *out, const char *text);
 void field_put_hex(struct wr *out, struct span bytes, const char *after);
-void field_put_number(struct wr *out, uint64_t n);
 
 /* Exactly this text comes next. */
 void field_expect(struct rd *r, const char *text);

@@ -48,7 +48,7 @@ static void seal(const struct sha256_impl *impl, const struct policy_key *key, s
 	const uint8_t *nonce = random + POLICY_KEY_SALT_SIZE;
 	struct gcm gcm;
 	field_put(out, "pbkdf2-sha256: ");
-	field_put_number(out, POLICY_KEY_ITERATIONS);
+	wr_decimal(out, POLICY_KEY_ITERATIONS);
 	field_put(out, " ");
 	field_put_hex(out, span_of(random, POLICY_KEY_SALT_SIZE), "\n");
 	pbkdf2(impl, passphrase, random, POLICY_KEY_ITERATIONS, aes);

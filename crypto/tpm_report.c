@@ -67,7 +67,7 @@ void tpm_report_number(struct root_report *report, const char *before, uint64_t 
 {
 	char text[21] = { 0 };
 	struct wr w = wr_to(text, sizeof text - 1);
-	field_put_number(&w, n);
+	wr_decimal(&w, n);
 	root_add(report, before);
 	root_add(report, text);
 }

@@ -68,17 +68,6 @@ bool guard_names_verb(const struct guard *guard, const char *verb)
 	       guard->class->names_verb(guard, verb);
 }
 
-void wr_decimal(struct wr *w, uint64_t n)
-{
-	uint8_t digits[20];
-	size_t at = sizeof digits;
-	do {
-		digits[--at] = (uint8_t)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	wr_bytes(w, digits + at, sizeof digits - at);
-}
-
 void why_say(struct why *why, const char *text, uint64_t n, struct span s)
 {
 	struct wr w = wr_to(why->rule, sizeof why->rule - 1);

@@ -86,7 +86,5 @@ bool guard_names_verb(const struct guard *guard, const char *verb);
 
 /* Sets why: in text a # stands for n and a $ for s. */
 void why_say(struct why *why, const char *text, uint64_t n, struct span s);
-/* A number in decimal. */
-void wr_decimal(struct wr *w, uint64_t n);
 
 #endif
