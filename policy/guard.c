@@ -26,11 +26,11 @@ int guard_load(struct guard *guard, const struct guard_policy *policy, struct sp
 {
 	void *state = NULL;
 	if (guard->class == NULL || guard->class->load == NULL) {
-		why_say(why, "this guard has no policy", 0, span_of(NULL, 0));
+		why_say(why, "this guard has no policy", 0, span_str(""));
 		return ERR_UNSUPPORTED;
 	}
 	if (policy->rules.n > GUARD_RULES_MAX) {
-		why_say(why, "the rules are longer than # bytes", GUARD_RULES_MAX, span_of(NULL, 0));
+		why_say(why, "the rules are longer than # bytes", GUARD_RULES_MAX, span_str(""));
 		return ERR_TOO_LARGE;
 	}
 	int r = guard->class->load(policy, memory, &state, why);
