@@ -222,9 +222,6 @@ logger()
 	manifest "$(talker a '' out:one wait)" allow '"log": "ring"'
 	start_host
 	eventually '[ "$(ctl logs a | wc -l)" -eq 1 ]'
-	sleep 1.5
 	pid=$(logger)
-	before=$(grep ctxt "/proc/$pid/status")
-	sleep 2
-	[ "$(grep ctxt "/proc/$pid/status")" = "$before" ]
+	eventually 'before=$(grep ctxt "/proc/$pid/status"); sleep 2; [ "$(grep ctxt "/proc/$pid/status")" = "$before" ]'
 }

@@ -162,9 +162,7 @@ of() # SERVICE FILTER
 	# In the order of time, as far as one tells.
 	[ "$(jq -r 'select(.service == "a") | .state' "$work/events" | paste -sd' ' | grep -c 'stopping .*executing up')" = 1 ]
 	# PID 1 is asked, not awake: nothing comes of nothing.
-	before=$(wc -c <"$work/events")
-	sleep 0.5
-	[ "$(wc -c <"$work/events")" = "$before" ]
+	eventually 'before=$(wc -c <"$work/events"); sleep 0.5; [ "$(wc -c <"$work/events")" = "$before" ]'
 	ctl shutdown
 	status=0
 	wait "$following" || status=$?

@@ -367,6 +367,9 @@ static int notify(int n, char **words)
 		char *word = words[i];
 		if (word[0] == '+') {
 			usleep((useconds_t)atoi(word) * 1000);
+		} else if (word[0] == '@') {
+			while (access(word + 1, F_OK) != 0)
+				usleep(20000);
 		} else if (strcmp(word, "ready") == 0) {
 			write(atoi(ready), "\n", 1);
 		} else if (strcmp(word, "close") == 0) {
