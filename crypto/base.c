@@ -26,3 +26,11 @@ void wr_decimal(struct wr *w, uint64_t n)
 	} while (n > 0);
 	wr_bytes(w, digits + at, sizeof digits - at);
 }
+
+char *text_find(const char *text, const char *what)
+{
+	size_t n = strlen(what);
+	while (*text != '\0' && strncmp(text, what, n) != 0)
+		text++;
+	return *text != '\0' ? (char *)(uintptr_t)text : NULL;
+}

@@ -93,6 +93,11 @@ struct root_class {
 	 * config->store it is for the counters, else for measuring. */
 	int (*resume)(struct root *root, const struct platform *platform, const struct root_config *config,
 		      const uint8_t kek[static 32], struct root_report *report);
+	/* Seals the keys to another manifest and guard, those of config: from the next boot on they open for it, and no more
+	 * for the one of this boot. file_key: what open left in root->file_key. Opens the root and closes it. What keeps it
+	 * from being done leaves the file as it was. NULL: keys are not sealed to these. */
+	int (*reseal)(struct root *root, const struct platform *platform, const struct root_config *config,
+		      const uint8_t file_key[static 32], struct root_report *report);
 	/* Answers n questions about rollback counters, each with a value and an error of its own (counters.h). When
 	 * it returns, nothing of what it answered can be lost. What went wrong for all of them stands in report; it
 	 * may say something for the log without an error, too. */
@@ -106,6 +111,7 @@ struct root {
 	const struct platform *platform;
 	char file[256];
 	uint8_t kek[32]; /* key of what this root stores (counters, last policy version) */
+	uint8_t file_key[32]; /* of the key file, where a TPM has it; else zeros */
 	struct counter_store *store;
 	const struct counter_nv *nv; /* counters_file.h; NULL: the disk alone */
 	void *room;

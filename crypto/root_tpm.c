@@ -134,6 +134,7 @@ static int make(struct root *root, const struct root_config *config, const uint8
 		return r;
 	}
 	tpm_state_seal(state, keys, fresh, fresh + TPM_KEK_SIZE);
+	memcpy(root->file_key, fresh, sizeof root->file_key);
 	wipe(fresh, sizeof fresh);
 	return write_state(root, true, report);
 }
@@ -175,6 +176,7 @@ static int unseal(struct root *root, const struct root_config *config, struct ke
 		(void)tpm_report_file(report, root->file, r);
 	else
 		use_keys(root, keys);
+	memcpy(root->file_key, kek, sizeof root->file_key);
 	if (r >= 0 && plain)
 		r = reseal(root, config, kek, report);
 	wipe(kek, sizeof kek);
@@ -415,6 +417,48 @@ static int tpm_root_resume(struct root *root, const struct platform *platform, c
 	return r;
 }
 
+/* ---- For another manifest ---- */
+
+static int tpm_root_reseal(struct root *root, const struct platform *platform, const struct root_config *config,
+			   const uint8_t file_key[static 32], struct root_report *report)
+{
+	uint8_t policy[SHA256_SIZE];
+	struct keyset keys;
+	bool first = false;
+	report->text[0] = '\0';
+	begin(root, platform, config);
+	int r = check(config, report);
+	if (r < 0)
+		return r;
+	struct tpm_root *t = of(root);
+	r = connect(root, config, &first, report);
+	tpm_policy_pcr(&t->state.pcrs, policy);
+	if (r >= 0 && first) {
+		r = tpm_report_file(report, root->file, ERR_NOT_FOUND);
+	} else if (r >= 0 && !tpm_kek_is_sealed_to(&t->state.kek, policy)) {
+		root_say(report,
+			 "the keys open for what host.root.domain_key authorizes: authorize the values that "
+			 "taoverify predict gives for it (taopolicy authorize) and reboot",
+			 "");
+		r = ERR_UNSUPPORTED;
+	} else if (r >= 0) {
+		/* Whatever this key opens now, it has to open then. */
+		r = tpm_state_open(&t->state, file_key, &keys);
+		wipe(&keys, sizeof keys);
+		if (r >= 0)
+			r = tpm_boot_foresee(t, config);
+		tpm_policy_pcr(&t->state.pcrs, policy);
+		if (r < 0)
+			(void)tpm_report_file(report, root->file, r);
+		else if ((r = tpm_kek_seal(&t->tpm, policy, file_key, &t->state.kek)) < 0)
+			r = tpm_report_tpm(t, report);
+		else
+			r = write_state(root, false, report);
+	}
+	tpm_root_close(root);
+	return r;
+}
+
 const struct root_class root_tpm = {
 	.name = "tpm",
 	.room = sizeof(struct tpm_root),
@@ -423,6 +467,7 @@ const struct root_class root_tpm = {
 	.measure = tpm_root_measure,
 	.cap = tpm_root_cap,
 	.resume = tpm_root_resume,
+	.reseal = tpm_root_reseal,
 	.counters = counters_file_answer,
 	.close = tpm_root_close,
 };

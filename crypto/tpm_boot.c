@@ -16,6 +16,21 @@ static void early_records(const struct root_config *config, struct early early[s
 	early[2] = (struct early){ EVENTLOG_GUARD, config->guard };
 }
 
+int tpm_boot_foresee(struct tpm_root *t, const struct root_config *config)
+{
+	struct early early[N_BEFORE_READY];
+	uint8_t digest[SHA256_SIZE], room[2 * TPM_STATE_LOG_MAX];
+	int r = eventlog_begin(&t->log, room, sizeof room, config->pcr, config->pcr_base);
+	early_records(config, early);
+	for (int i = 0; r == ERR_NONE && i < N_BEFORE_READY; i++)
+		r = eventlog_append(&t->log, early[i].tag, early[i].data, digest);
+	struct wr log = wr_to(t->state.log, sizeof t->state.log);
+	wr_span_bytes(&log, wr_span(&t->log.out));
+	t->state.log_n = (uint16_t)log.n;
+	memcpy(t->state.pcrs.value[config->pcr], t->log.value, SHA256_SIZE);
+	return r == ERR_NONE ? (int)log.err : r;
+}
+
 int tpm_boot_read(struct tpm_root *t, const struct root_config *config)
 {
 	int r = ERR_NONE;

@@ -36,6 +36,8 @@ int tpm_boot_read(struct tpm_root *t, const struct root_config *config);
 /* START, MANIFEST and GUARD into the log and the PCR, from wherever a worker that died has left it. ERR_STATE: the PCR
  * has what is none of ours, or READY already (report says which). */
 int tpm_boot_measure(struct tpm_root *t, const struct root_config *config, struct root_report *report);
+/* What a boot with config's manifest and guard has before READY, and the log of it, into t->state. */
+int tpm_boot_foresee(struct tpm_root *t, const struct root_config *config);
 /* One record more, in both. ERR_NO_SPACE: the log is full, which FAULT says now; the boot goes on. */
 int tpm_boot_extend(struct tpm_root *t, enum eventlog_tag tag, struct span data);
 /* Goes on with a log that a worker before has written, extending what it did not live to extend. */

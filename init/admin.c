@@ -12,6 +12,7 @@
 #include "admin_host.h"
 #include "events.h"
 #include "log.h"
+#include "manifest_change.h"
 #include "rpc.h"
 #include "sys.h"
 
@@ -66,19 +67,37 @@ static void fill_status(const struct env *env, uint16_t u, tao_ServiceStatus *st
 	}
 }
 
+/* A service whose order is told, and the numbers that those have who stand in the answer. */
+struct graph_row {
+	const struct service *service;
+	const uint16_t *number;
+};
+
 static bool write_after(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
 {
-	const struct service *s = *arg;
+	const struct graph_row *row = *arg;
+	const struct service *s = row->service;
 	for (uint16_t i = 0; i < s->n_after; i++)
-		if (!pb_encode_tag_for_field(stream, field) || !pb_encode_varint(stream, s->after[i]))
+		if (!pb_encode_tag_for_field(stream, field) ||
+		    !pb_encode_varint(stream, row->number[s->after[i]]))
 			return false;
 	return true;
 }
 
-static void fill_graph(const struct env *env, uint16_t u, tao_ServiceStatus *status)
+static void number_all(const struct env *env, uint16_t *number)
 {
-	struct service *s = &env->manifest.services[u];
-	status->after = (pb_callback_t){ .funcs.encode = write_after, .arg = s };
+	uint16_t next = 0;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
+		number[u] = next;
+		next = (uint16_t)(next + program_is_there(env, u));
+	}
+}
+
+static void fill_graph(const struct env *env, uint16_t u, struct graph_row *row, tao_ServiceStatus *status)
+{
+	const struct service *s = &env->manifest.services[u];
+	*row = (struct graph_row){ s, env->reach_list };
+	status->after = (pb_callback_t){ .funcs.encode = write_after, .arg = row };
 	status->has_requires = status->has_wants = true;
 	status->requires = s->n_requires;
 	status->wants = s->n_wants;
@@ -92,6 +111,9 @@ static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *
 	struct env *env = call->env;
 	uint32_t first = call->only >= 0 ? (uint32_t)call->only : call->first, n = env->manifest.n_services;
 	uint32_t end = call->only >= 0 ? first + 1 : call->with_usage ? first + USAGE_PAGE : n;
+	struct graph_row row;
+	if (call->with_graph)
+		number_all(env, env->reach_list); /* no order is being given now */
 	for (uint16_t u = (uint16_t)first; u < end && u < n; u++) {
 		if (!program_is_there(env, u))
 			continue;
@@ -105,7 +127,7 @@ static bool write_services(pb_ostream_t *stream, const pb_field_t *field, void *
 			usage_read(env, u, status.usage);
 		}
 		if (call->with_graph)
-			fill_graph(env, u, &status);
+			fill_graph(env, u, &row, &status);
 		else if (memcmp(&env->programs[u], &none, sizeof none) != 0) {
 			launch_name(env, u, true, &name);
 			program = span_of(env->programs[u].b, 32);
@@ -340,6 +362,20 @@ static bool check_events(struct admin_call *call, bool late)
 	return w.n > 0 || late;
 }
 
+static bool check_manifest(struct admin_call *call)
+{
+	const struct env *env = call->env;
+	if (env->manifest_next != NULL)
+		snprintf(call->error, sizeof call->error, "not yet: services are being stopped for it");
+	else if (env->manifest_problem[0] != '\0')
+		snprintf(call->error, sizeof call->error, "%s", env->manifest_problem);
+	else
+		call->text = manifest_changes(env);
+	call->response.has_missed = env->manifest.host.root_device != NULL;
+	call->response.missed = WAIT_BOOT;
+	return env->manifest_next == NULL;
+}
+
 static bool check_states(struct admin_call *call, bool late)
 {
 	const struct env *env = call->env;
@@ -366,6 +402,8 @@ static bool has_come(struct admin_call *call, bool late)
 	switch (client->waits_how) {
 	case WAITS_EVENTS:
 		return check_events(call, late);
+	case WAITS_MANIFEST:
+		return check_manifest(call) || late;
 	case WAITS_PROGRAM_START:
 	case WAITS_PROGRAM_END:
 		return check_program(call, client->waits_how == WAITS_PROGRAM_START);

@@ -21,7 +21,7 @@ static bool is_mapped(const char *map, uint32_t id)
 	char text[256];
 	if (id != OVERFLOW_ID)
 		return id != UINT32_MAX;
-	return sys_read_file(map, text, sizeof text) > 0 && strstr(text, " 4294967295\n") != NULL;
+	return sys_read_file(map, text, sizeof text) > 0 && text_find(text, " 4294967295\n") != NULL;
 }
 
 /* A service's own uid is nobody else's, and its cgroup holds whatever it started. */

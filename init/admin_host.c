@@ -17,7 +17,7 @@ static struct program *program_of(const struct env *env, uint16_t u)
 bool program_is_there(const struct env *env, uint16_t u)
 {
 	const struct program *p = program_of(env, u);
-	return p == NULL || p->used;
+	return p != NULL ? p->used : env->manifest.services[u].name[0] != '\0';
 }
 
 /* ---- requests ---- */

@@ -27,7 +27,7 @@ static bool find_mount(char *mount, size_t cap)
 		next = strchr(line, '\n');
 		if (next != NULL)
 			*next++ = '\0';
-		const char *type = strstr(line, " - cgroup2 ");
+		const char *type = text_find(line, " - cgroup2 ");
 		if (type == NULL)
 			continue;
 		for (int field = 1; field < 5 && line < type; field++)
@@ -44,7 +44,7 @@ static bool find_own(char *own, size_t cap)
 	char text[4096];
 	if (sys_read_file("/proc/self/cgroup", text, sizeof text) < 0)
 		return false;
-	char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	char *line = strncmp(text, "0::", 3) == 0 ? text : text_find(text, "\n0::");
 	if (line == NULL)
 		return false;
 	line = strchr(line, '/');
@@ -176,7 +176,7 @@ int cgroup_unit_of(const struct env *env, pid_t pid)
 	if (sys_read_file(file, text, sizeof text) < 0)
 		return -ENOENT;
 	const char *base = env->cgroup_base + env->cgroup_mount_n;
-	const char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	const char *line = strncmp(text, "0::", 3) == 0 ? text : text_find(text, "\n0::");
 	line = line != NULL ? strchr(line, '/') : NULL;
 	if (line == NULL || strncmp(line, base, strlen(base)) != 0 || line[strlen(base)] != '/')
 		return -1;
@@ -271,7 +271,7 @@ void cgroup_remove(struct env *env, uint16_t u)
 
 static bool populated(const char *events)
 {
-	const char *p = strstr(events, "populated ");
+	const char *p = text_find(events, "populated ");
 	return p != NULL && p[10] == '1';
 }
 

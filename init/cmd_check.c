@@ -220,7 +220,7 @@ static bool check_programs(const char *file, const struct manifest *m, bool can_
 int cmd_check(const char *file)
 {
 	static char warnings[16384], table[1 << 20];
-	struct arena arena;
+	struct arena arena = { NULL, 0, 0 };
 	struct manifest manifest;
 	struct diag diag = { "" };
 	struct wr warn = wr_to(warnings, sizeof warnings - 1), out = wr_to(table, sizeof table);

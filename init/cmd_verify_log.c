@@ -245,7 +245,7 @@ bool verify_load(const char *file, struct prediction *p, struct diag *diag)
 {
 	static char warnings[16384];
 	struct wr warn = wr_to(warnings, sizeof warnings);
-	struct arena arena;
+	struct arena arena = { NULL, 0, 0 };
 	bool can_setuid = sys_can_setuid();
 	if (manifest_load(file, &arena, &p->manifest, &can_setuid, diag, &warn, NULL) < 0)
 		return false;

@@ -12,7 +12,7 @@ struct core {
 	struct tao tao;
 	_Alignas(16) uint8_t room[CORE_ROOM];
 	uint8_t entropy[48];
-	uint8_t kek[32];
+	uint8_t kek[32], file_key[32];
 	bool ready;
 };
 
@@ -76,12 +76,19 @@ int core_wipe(struct core *core)
 	struct call c = { 0 };
 	core->ready = false;
 	wipe(core->kek, sizeof core->kek);
+	wipe(core->file_key, sizeof core->file_key);
 	return on_core(core, do_wipe, &c);
 }
 
-void core_keep_kek(struct core *core, const uint8_t kek[static 32])
+void core_keep_keks(struct core *core, const uint8_t kek[static 32], const uint8_t file_key[static 32])
 {
 	memcpy(core->kek, kek, sizeof core->kek);
+	memcpy(core->file_key, file_key, sizeof core->file_key);
+}
+
+struct span core_file_key(const struct core *core)
+{
+	return span_of(core->file_key, sizeof core->file_key);
 }
 
 struct span core_kek(const struct core *core)

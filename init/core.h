@@ -20,9 +20,10 @@ void *core_room(struct core *core);
 /* seed: within that room. */
 int core_init(struct core *core, const struct tao_seed *seed);
 int core_wipe(struct core *core);
-/* 32 bytes, for the root workers to come: the key of what the root stores. */
-void core_keep_kek(struct core *core, const uint8_t kek[static 32]);
+/* 32 bytes each, for the root workers to come: the key of what the root stores, and that of its key file. */
+void core_keep_keks(struct core *core, const uint8_t kek[static 32], const uint8_t file_key[static 32]);
 struct span core_kek(const struct core *core);
+struct span core_file_key(const struct core *core);
 bool core_ready(const struct core *core);
 
 void core_added(struct core *core, struct span child);

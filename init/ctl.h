@@ -89,8 +89,9 @@ bool ctl_no_argument(const char *word, int argc, char **argv);
 /* Output. */
 /* Lines of audit and events: JSON. */
 void ctl_print_records(const struct ctl *ctl, const struct ctl_answer *answer);
-/* reload manifest. */
+/* reload manifest --dry-run, and without. */
 int ctl_manifest(const struct ctl *ctl, const char *file);
+int ctl_take_manifest(const struct ctl *ctl);
 void ctl_print_list(const struct ctl_answer *answer);
 void ctl_print_status(const struct ctl_answer *answer);
 struct cJSON;

@@ -3,26 +3,28 @@
  * taoctl eventlog: what was measured in this boot, by the host and by the firmware.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl.h"
+#include "sys.h"
 #include "verify_cmd.h"
 
 static int write_log(const struct ctl_answer *answer, const char *file, bool as_cel)
 {
 	const struct span log = span_of(answer->text, answer->text_n);
-	FILE *to = file != NULL ? fopen(file, "wb") : stdout;
-	if (to != NULL && as_cel)
-		verify_print_cel(to, log);
-	else if (to != NULL)
-		(void)fwrite(log.p, 1, log.n, to);
-	bool good = to != NULL && fflush(to) == 0 && ferror(to) == 0;
+	int fd = file != NULL ? sys_open(file, O_WRONLY | O_CREAT | O_TRUNC, 0666) : STDOUT_FILENO;
+	bool good = fd >= 0 && sys_dup2(fd, STDOUT_FILENO) >= 0;
+	errno = good ? 0 : -fd;
+	if (good && as_cel)
+		verify_print_cel(stdout, log);
+	else if (good)
+		(void)fwrite(log.p, 1, log.n, stdout);
+	good = good && fflush(stdout) == 0 && ferror(stdout) == 0;
 	if (!good)
 		fprintf(stderr, "taoctl: %s: %s\n", file != NULL ? file : "standard output", strerror(errno));
-	if (to != NULL && file != NULL)
-		(void)fclose(to);
 	return good ? CTL_OK : CTL_REFUSED;
 }
 

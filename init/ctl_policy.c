@@ -15,10 +15,10 @@
 int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 {
 	bool manifest = argc > 0 && strcmp(argv[0], "manifest") == 0;
-	if (manifest && argc <= 2 && ctl->dry_run)
-		return ctl_manifest(ctl, argv[1]);
+	if (manifest && argc <= (ctl->dry_run ? 2 : 1))
+		return ctl->dry_run ? ctl_manifest(ctl, argv[1]) : ctl_take_manifest(ctl);
 	if (argc > 1 || ctl->dry_run || (argc == 1 && strcmp(argv[0], "policy") != 0)) {
-		fprintf(stderr, "taoctl: reload takes policy, or manifest [FILE] --dry-run\n");
+		fprintf(stderr, "taoctl: reload takes policy, manifest, or manifest [FILE] --dry-run\n");
 		return CTL_USAGE;
 	}
 	return ctl_order(ctl, &(struct ctl_question){ .op = "TaoInit.Reload" });

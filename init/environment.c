@@ -16,6 +16,7 @@
 #include "initramfs.h"
 #include "log.h"
 #include "machine.h"
+#include "manifest_change.h"
 #include "mounts.h"
 #include "output.h"
 #include "policy_change.h"
@@ -59,11 +60,11 @@ static int read_manifest(struct env *env)
 	struct span kept;
 	int r = manifest_load(env->manifest_path, &env->arena, &env->manifest, &env->can_setuid, &diag, &warn,
 			      &kept);
-	for (char *line = warnings, *next; line != NULL && *line != '\0'; line = next) {
-		next = strchr(line, '\n');
-		if (next != NULL)
-			*next++ = '\0';
-		log_warning("%s", line);
+	log_warnings(warnings);
+	if (r >= 0 && (manifest_give_places(&env->manifest, NULL, &env->arena) < 0 ||
+		       manifest_successors(&env->manifest, &env->arena, &env->successors, &env->successor_at) < 0)) {
+		snprintf(diag.text, sizeof diag.text, "%.255s: no memory for it", env->manifest_path);
+		r = ERR_NO_SPACE;
 	}
 	if (r < 0) {
 		memset(&env->manifest, 0, sizeof env->manifest);
@@ -83,76 +84,57 @@ static void *array(size_t n, size_t size)
 	return sys_map_own((n > 0 ? n : 1) * size);
 }
 
-static size_t count_edges(const struct manifest *m)
+int environment_make_room(struct env *env, const struct manifest *m)
 {
-	size_t n = 0;
+	size_t largest = (size_t)1 << 20;
 	for (uint16_t u = 0; u < m->n_services; u++)
-		n += m->services[u].n_after;
-	return n;
-}
-
-/* Who comes after whom, turned round. */
-static void make_successors(struct env *env)
-{
-	const struct manifest *m = &env->manifest;
-	uint32_t *at = env->successor_at;
-	for (uint16_t u = 0; u < m->n_services; u++)
-		for (uint16_t i = 0; i < m->services[u].n_after; i++)
-			at[m->services[u].after[i] + 1]++;
-	for (uint16_t u = 0; u < m->n_services; u++)
-		at[u + 1] += at[u];
-	/* Filled from the back of each range: at[u] ends as the start of u's. */
-	for (uint16_t u = m->n_services; u-- > 0;)
-		for (uint16_t i = 0; i < m->services[u].n_after; i++)
-			env->successors[--at[m->services[u].after[i] + 1]] = u;
-	for (uint16_t u = 0; u < m->n_services; u++)
-		at[u] = at[u + 1];
-	at[m->n_services] = (uint32_t)count_edges(m);
+		if (m->services[u].max_message > largest)
+			largest = m->services[u].max_message;
+	if (largest <= env->data_cap)
+		return 0;
+	uint8_t *data = array(1, largest), *answer = array(1, largest + 4096);
+	if (data == NULL || answer == NULL)
+		return -ENOMEM;
+	if (env->data != NULL) {
+		sys_unmap(env->data, env->data_cap);
+		sys_unmap(env->answer, env->answer_cap);
+	}
+	env->data = data;
+	env->answer = answer;
+	env->data_cap = largest;
+	env->answer_cap = largest + 4096;
+	return 0;
 }
 
 static int make_units(struct env *env)
 {
 	size_t n = env->manifest.n_services;
-	size_t largest = (size_t)1 << 20;
 	env->pids_cap = 64;
 	while (env->pids_cap < 4 * n + 16)
 		env->pids_cap *= 2;
-	for (size_t u = 0; u < n; u++)
-		if (env->manifest.services[u].max_message > largest)
-			largest = env->manifest.services[u].max_message;
-	env->data_cap = largest;
-	env->answer_cap = largest + 4096;
 	env->units = array(n, sizeof *env->units);
 	env->programs = array(n, sizeof *env->programs);
 	env->files = array(n, sizeof *env->files);
-	env->successors = array(count_edges(&env->manifest), sizeof *env->successors);
-	env->successor_at = array(n + 2, sizeof *env->successor_at);
 	env->changed = array(n, sizeof *env->changed);
 	env->to_measure = array(n, sizeof *env->to_measure);
 	env->reach_list = array(n, sizeof *env->reach_list);
 	env->reach_seen = array(n, 1);
-	env->sockets = array(env->manifest.n_sockets, sizeof *env->sockets);
+	env->sockets = arena_alloc(&env->arena, env->manifest.n_sockets * sizeof *env->sockets, sizeof *env->sockets);
 	env->pids = array(env->pids_cap, sizeof *env->pids);
 	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
 	env->started = sys_map((env->manifest.host.max_programs + 1U) * sizeof *env->started); /* arguments, too */
 	env->scratch = sys_map(sizeof *env->scratch); /* a child's environment stands in it */
-	env->answer = array(1, env->answer_cap);
-	env->data = array(1, env->data_cap);
 	if (env->scratch != NULL)
 		sys_keep_from_children(env->scratch->name,
 				       sizeof *env->scratch - offsetof(struct launch_scratch, name));
-	if (!env->units || !env->programs || !env->files || !env->successors || !env->successor_at ||
-	    !env->sockets || !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen ||
-	    !env->pids || !env->clients || !env->started || !env->scratch || !env->answer || !env->data)
+	if (!env->units || !env->programs || !env->files || !env->sockets || !env->changed ||
+	    !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids || !env->clients ||
+	    !env->started || !env->scratch || environment_make_room(env, &env->manifest) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < env->manifest.n_sockets; i++)
 		env->sockets[i] = -1;
-	for (size_t u = 0; u < n; u++) {
-		env->units[u].notify = env->units[u].ready = env->units[u].keeper_fd = -1;
-		env->units[u].exec_error = env->units[u].cgroup_events = env->units[u].channel.fd = -1;
-		env->units[u].since = sys_now();
-	}
-	make_successors(env);
+	for (size_t u = 0; u < n; u++)
+		unit_init(&env->units[u]);
 	int r = audit_open(env);
 	if (r == 0)
 		r = output_open(env);
@@ -240,7 +222,7 @@ static void start_workers(struct env *env)
 	env->workers[WORKER_AUDIT] =
 		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0 };
 	env->workers[WORKER_OUTPUT] = (struct worker){ "tao-log", output_worker, env, -1, 0, 0, 0 };
-	env->workers[WORKER_POLICY].fd = -1;
+	env->workers[WORKER_POLICY].fd = env->workers[WORKER_MANIFEST].fd = -1;
 	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
 	env->workers[WORKER_RECORD] =
 		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0 };
@@ -289,8 +271,7 @@ int environment_open(struct env *env)
 		machine_set_hostname(env->manifest.host.hostname);
 	int r = make_units(env);
 	/* Three descriptors a service while it starts, five for its output, its sockets, and our own. */
-	sys_raise_nofile((env->outputs != NULL ? 8 : 3) * (uint64_t)env->manifest.n_services +
-			 env->manifest.n_sockets + 256);
+	sys_raise_nofile((3 + 5 + SOCKETS_MAX) * (uint64_t)env->manifest.n_services + 256);
 	if (r == 0)
 		r = make_loop(env);
 	/* The Tao, made of keys and names only; it learns them when the root has been opened. */
@@ -526,7 +507,7 @@ static void root_answered(struct env *env)
 	clock_learn(env, opened->time);
 	if (opened->report.text[0] != '\0')
 		log_warning("%s", opened->report.text);
-	core_keep_kek(env->core, opened->kek);
+	core_keep_keks(env->core, opened->kek, opened->file_key);
 	int r = core_init(env->core, &opened->seed);
 	if (r == 0)
 		r = environment_name_host(env);
@@ -574,8 +555,8 @@ void environment_worker_ended(struct env *env, uint16_t w)
 	if (w == WORKER_MOUNT && worker->fd >= 0)
 		mounts_answered(env);
 	bool records = w == WORKER_RECORD && record_worker_ended(env);
-	if (w == WORKER_POLICY) {
-		policy_worker_ended(env);
+	if (w == WORKER_POLICY || w == WORKER_MANIFEST) {
+		(w == WORKER_POLICY ? policy_worker_ended : manifest_worker_ended)(env);
 		return;
 	}
 	int64_t delay = worker_ended(worker);
@@ -592,7 +573,9 @@ void environment_worker_ended(struct env *env, uint16_t w)
 		launch_worker_lost(env);
 	}
 	if (w == WORKER_OUTPUT) {
-		log_warning("the output worker ended; starting it again");
+		if (!env->output_changes)
+			log_warning("the output worker ended; starting it again");
+		env->output_changes = false;
 		output_worker_lost(env);
 	}
 	loop_timer(&env->loop, TIMER_WORKER(env, w), sys_now() + delay);
@@ -600,8 +583,8 @@ void environment_worker_ended(struct env *env, uint16_t w)
 
 static void worker_timer(struct env *env, uint32_t w)
 {
-	if (w == WORKER_POLICY) {
-		policy_timer(env);
+	if (w == WORKER_POLICY || w == WORKER_MANIFEST) {
+		(w == WORKER_POLICY ? policy_timer : manifest_timer)(env);
 		return;
 	}
 	/* Programs that are told to stop may still have something to seal, and to say. */
@@ -794,6 +777,7 @@ static void turn(struct env *env)
 	counter_turn(env);
 	policy_turn(env);
 	unit_settle_all(env);
+	manifest_turn(env);
 	admin_turn(env);
 	audit_turn(env);
 	memory_turn(env);

@@ -44,6 +44,7 @@ enum worker_kind {
 	WORKER_MEASURE,
 	WORKER_RECORD,
 	WORKER_POLICY,
+	WORKER_MANIFEST,
 	WORKER_AUDIT,
 	WORKER_OUTPUT,
 	WORKERS
@@ -122,6 +123,7 @@ struct admin_client {
 		WAITS_ORDERED, /* one of wait_states, as its order has it */
 		WAITS_STATES,  /* the same, of one who has ordered nothing */
 		WAITS_EVENTS,  /* what happens from wait_position on */
+		WAITS_MANIFEST,
 		WAITS_PROGRAM_START,
 		WAITS_PROGRAM_END
 	} waits_how;	       /* … which of these: a service's, or a program's that was started at run time */
@@ -140,6 +142,10 @@ struct env {
 	int manifest_kept; /* a memfd with its files, as manifest_load() keeps them */
 	struct arena arena;
 	struct manifest manifest;
+	struct arena manifest_arena;	     /* of its services, when they are not in arena any more; else base is NULL */
+	struct manifest_next *manifest_next; /* one that is to take its place; NULL: none */
+	char manifest_problem[384];	     /* why the last one did not */
+	struct span manifest_changes;	     /* what the last one changed, as manifest_diff() has it */
 	bool rescue;   /* asked for a shell instead of services */
 	int64_t began; /* sys_now() then */
 	bool have_manifest, mounted, root_open, booted;
@@ -209,6 +215,7 @@ struct env {
 
 	int *sockets;		      /* of all services; -1: not open */
 	struct output_pipes *outputs; /* of all services; NULL: none has any */
+	bool output_changes;	      /* the worker is ended in order to be started again */
 
 	struct program *started; /* host.max_programs of them: the units from first_program() on */
 
@@ -244,6 +251,8 @@ void shutdown_timer(struct env *env);
  * hosted programs' names begin with, from identity. */
 int environment_name_guard(struct env *env);
 int environment_name_host(struct env *env);
+/* For the largest message of a manifest: 0, or -ENOMEM. */
+int environment_make_room(struct env *env, const struct manifest *manifest);
 /* Everything is there that services need: starts them, unless it has. */
 void environment_boot(struct env *env);
 
@@ -286,6 +295,7 @@ void cgroup_close(struct env *env);
 /* Sockets that services are given: opened at boot, and kept until the end. */
 int sockets_open(struct env *env, uint16_t u); /* those that are not open; 0, or -errno with the reason said */
 void sockets_open_all(struct env *env);
+void sockets_close(struct env *env, const struct service *service, uint32_t i); /* its i-th, if it is open */
 void sockets_close_all(struct env *env);
 
 /* Has it to have a subreaper of its own, for want of a cgroup and a uid? */
@@ -323,7 +333,7 @@ static inline uint16_t first_program(const struct env *env)
 	return (uint16_t)(env->manifest.n_services - env->manifest.host.max_programs);
 }
 struct start_plan;
-/* False: the place is free, so nobody needs to hear of the unit. Services are always there. */
+/* False: the place is free, so nobody needs to hear of the unit. */
 bool program_is_there(const struct env *env, uint16_t u);
 void program_set_fds(const struct env *env, uint16_t u, struct start_plan *plan);
 void program_close_fds(struct env *env, uint16_t u); /* it runs, or never will */

@@ -61,7 +61,7 @@ bool initramfs_verity(const char *table, struct mounts_made *made)
 	struct rd r = rd_from(span_str(table));
 	made->verity_n = (uint32_t)field_hex_some(&r, made->verity, sizeof made->verity);
 	field_expect(&r, " ");
-	if (r.err == ERR_NONE && made->verity_n > 0 && strstr(table, " ignore_corruption") == NULL)
+	if (r.err == ERR_NONE && made->verity_n > 0 && text_find(table, " ignore_corruption") == NULL)
 		return true;
 	made->verity_n = 0;
 	return false;

@@ -80,3 +80,10 @@ void log_line(enum log_level level, const char *format, ...)
 	if (!put(line, all))
 		log_state.lost++;
 }
+
+void log_warnings(char *lines)
+{
+	char *at = NULL;
+	for (char *line = strtok_r(lines, "\n", &at); line != NULL; line = strtok_r(NULL, "\n", &at))
+		log_warning("%s", line);
+}

@@ -99,9 +99,16 @@ static int check_version(struct reader *reader, const cJSON *tree)
 static int add_programs(struct reader *reader)
 {
 	struct manifest *m = reader->manifest;
-	size_t n = m->n_services, all = n + m->host.max_programs;
+	size_t n = m->n_services, all = n + m->host.max_programs, places = m->host.max_services;
 	char name[8];
 	int r = ERR_NONE;
+	if (places > 0 && n > places)
+		return read_fail(reader, NULL, ERR_TOO_LARGE,
+				 "services are %zu and host.max_services is %zu; raise that", n, places);
+	if (places + m->host.max_programs > MANIFEST_SERVICES_MAX)
+		return read_fail(reader, NULL, ERR_TOO_LARGE,
+				 "host.max_services and host.max_programs are more than %d together; lower one",
+				 MANIFEST_SERVICES_MAX);
 	if (m->host.max_programs == 0)
 		return r;
 	if (all > MANIFEST_SERVICES_MAX)

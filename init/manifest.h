@@ -20,6 +20,9 @@
 #define MANIFEST_BYTES_MAX ((size_t)4 << 20)
 /* One epoll set and one arena carry this many without strain; NOFILE is raised to fit. */
 #define MANIFEST_SERVICES_MAX 4096
+/* Places that are free for services of a later manifest, unless host.max_services says how many there are: each takes
+ * less than a kilobyte. */
+#define SERVICES_SPARE 16
 /* Places for programs that are started at run time; a machine with more of them wants a manifest. */
 #define MANIFEST_PROGRAMS_MAX 1000
 #define MANIFEST_DEPTH_MAX 16
@@ -203,6 +206,7 @@ struct host {
 	struct digest guard_key; /* … and the SHA-256 of its key's SPKI */
 	bool guard_keyed, guard_strict;
 	uint16_t max_programs;	     /* the last so many services are places for programs started at run time */
+	uint16_t max_services;	     /* places for services, free ones included; 0: SERVICES_SPARE are free */
 	const char *audit;	     /* "kmsg", the path of a file, or NULL */
 	const char *log;	     /* as a service's (output.h); NULL: as the place has it */
 	uint32_t log_rate, log_ring; /* lines a second of one service, 0: any; bytes */
@@ -219,7 +223,7 @@ struct host {
 
 struct manifest {
 	struct host host;
-	struct service *services; /* sorted as the manifest has them */
+	struct service *services; /* sorted as the manifest has them; then as manifest_give_places() says */
 	uint16_t n_services;
 	uint32_t n_sockets;
 	struct digest
@@ -264,13 +268,27 @@ struct manifest_context {
 int manifest_parse(struct span json, const struct manifest_context *context, struct arena *arena,
 		   struct manifest *manifest, struct diag *diag, struct wr *warnings);
 
+/* Strings and tables of a manifest of MANIFEST_BYTES_MAX; filled lazily. */
+#define MANIFEST_ARENA ((size_t)64 << 20)
+
 /* Reads the file and what it depends on (users, uid map), into an arena that it maps. Blocks: at boot, and in
- * commands. can_setuid: in: has the process the right; out: whether services get uids of their own. kept: NULL, or gets the
+ * commands. arena: base NULL, or one of MANIFEST_ARENA bytes that it takes instead, and leaves if it fails. can_setuid: in:
+ * has the process the right; out: whether services get uids of their own. kept: NULL, or gets the
  * files as they were read, the name and the text of each with a NUL behind it: for manifest_unload(). */
 int manifest_load(const char *file, struct arena *arena, struct manifest *manifest, bool *can_setuid,
 		  struct diag *diag, struct wr *warnings, struct span *kept);
 
 void manifest_unload(struct span kept);
+
+/* Gives every service a place that it keeps while the host runs: the one that a service of its name has in was; others one
+ * that is free there. was NULL: the host begins. Places that stay free have services without a name that are never started;
+ * the last max_programs are the programs'. ERR_NO_SPACE: there are not enough (max_services), or no memory. */
+int manifest_give_places(struct manifest *manifest, const struct manifest *was, struct arena *arena);
+
+/* Who comes after whom, turned round, into the arena: those after service u are successors[i] for i from successor_at[u] to
+ * successor_at[u + 1]. ERR_NO_SPACE: no memory. */
+int manifest_successors(const struct manifest *manifest, struct arena *arena, uint16_t **successors,
+			uint32_t **successor_at);
 
 /* As stop.signal has it, and besides CONT and STOP; with SIG before it or not. 0: there is none. */
 int signal_find(const char *text);
@@ -279,6 +297,14 @@ int signal_find(const char *text);
  * between ("\n" is in none of them) between them; how many there are, 0: none but in the way it is written; or ERR_*. For
  * workers and commands. */
 int manifest_diff(struct span was, struct span is, const char *between, struct wr *out);
+
+/* The same of whole manifests, as manifest_load() keeps them, with what they include: a line a path, "\n" behind each.
+ * ERR_MALFORMED: was is none. */
+int manifest_diff_files(struct span was, struct span is, struct wr *out);
+/* Behind the last path that out has room for, if there are more. */
+#define MANIFEST_DIFF_MORE "..."
+/* Paths of all that differs between two manifests with what they include. */
+#define MANIFEST_DIFF_MAX ((size_t)1 << 19)
 
 /* What would run, for taoinit -n: one line a service, in start order. */
 int manifest_describe(const struct manifest *manifest, struct wr *out);

@@ -367,6 +367,14 @@ TAKE(host, max_programs)
 	return r;
 }
 
+TAKE(host, max_services)
+{
+	int64_t n = 0;
+	int r = read_int(reader, value, 1, MANIFEST_SERVICES_MAX, &n);
+	((struct host *)into)->max_services = (uint16_t)n;
+	return r;
+}
+
 TAKE(host, audit)
 {
 	struct host *host = into;

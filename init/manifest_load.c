@@ -7,8 +7,6 @@
 #include "sys.h"
 #include "sys_machine.h"
 
-/* Strings and tables of a manifest of MANIFEST_BYTES_MAX; filled lazily. */
-#define ARENA_BYTES ((size_t)64 << 20)
 /* Above what systemd gives to anybody (its UIDS-GIDS page lists the range as unused), below 2^31. */
 #define UID_BASE 0x70000000U
 #define UID_COUNT 0x0ffeffffU
@@ -149,7 +147,9 @@ int manifest_load(const char *file, struct arena *arena, struct manifest *manife
 					    .include_arg = &l };
 	*can_setuid = *can_setuid && find_uids(&context);
 	context.can_setuid = *can_setuid;
-	*arena = (struct arena){ .cap = ARENA_BYTES, .base = sys_map(ARENA_BYTES) };
+	bool own_arena = arena->base == NULL;
+	if (own_arena)
+		*arena = (struct arena){ .cap = MANIFEST_ARENA, .base = sys_map(MANIFEST_ARENA) };
 	int r = ERR_IO;
 	if (l.bytes == NULL || arena->base == NULL)
 		snprintf(diag->text, sizeof diag->text, "%s: no memory to read it", file);
@@ -159,7 +159,7 @@ int manifest_load(const char *file, struct arena *arena, struct manifest *manife
 		*kept = span_of(l.bytes, l.n);
 	else if (l.bytes != NULL)
 		sys_unmap(l.bytes, LOADING_BYTES);
-	if (r < 0 && arena->base != NULL) {
+	if (r < 0 && own_arena && arena->base != NULL) {
 		sys_unmap(arena->base, arena->cap);
 		arena->base = NULL;
 	}

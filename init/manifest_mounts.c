@@ -154,7 +154,7 @@ TAKE(host, modules)
 			     "[\"kernel/drivers/block/virtio_blk.ko\"]");
 	for (int i = 0; i < host->n_modules && r == 0; i++)
 		if (host->modules[i][0] == ' ' || strlen(host->modules[i]) >= MODULE_MAX ||
-		    strstr(host->modules[i], ".ko") == NULL)
+		    text_find(host->modules[i], ".ko") == NULL)
 			r = read_fail(
 				reader, value, ERR_MALFORMED,
 				"%s is no module; write the path of a .ko file, and parameters after a blank",

@@ -19,6 +19,8 @@ struct output_pipes {
 	bool sent;
 };
 
+static const struct output_pipes no_pipes = { { -1, -1 }, { -1, -1 }, -1, false };
+
 const char *output_where(const struct env *env, uint16_t u)
 {
 	const char *of_service = env->manifest.services[u].log, *of_host = env->manifest.host.log;
@@ -42,7 +44,6 @@ bool output_wants_worker(const struct env *env)
 
 int output_open(struct env *env)
 {
-	static const struct output_pipes none = { { -1, -1 }, { -1, -1 }, -1, false };
 	uint16_t n = env->manifest.n_services;
 	bool wanted = false;
 	for (uint16_t u = 0; u < n && !wanted; u++)
@@ -51,7 +52,7 @@ int output_open(struct env *env)
 		return 0;
 	env->outputs = sys_map_own(n * sizeof *env->outputs);
 	for (uint16_t u = 0; u < n && env->outputs != NULL; u++)
-		env->outputs[u] = none;
+		env->outputs[u] = no_pipes;
 	return env->outputs != NULL ? 0 : -ENOMEM;
 }
 
@@ -156,6 +157,29 @@ void output_worker_lost(struct env *env)
 {
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
 		env->outputs[u].sent = false;
+}
+
+void output_forget(struct env *env, uint16_t u)
+{
+	struct output_pipes *p = env->outputs != NULL ? &env->outputs[u] : NULL;
+	if (p == NULL)
+		return;
+	close_pipes(p);
+	if (p->memory >= 0)
+		sys_close(p->memory);
+	*p = no_pipes;
+}
+
+void output_change(struct env *env)
+{
+	const struct worker *worker = &env->workers[WORKER_OUTPUT];
+	if (env->outputs == NULL && output_open(env) < 0)
+		log_error("no memory for what services write: it goes where ours does");
+	env->output_changes = worker->pid > 0;
+	if (worker->pid > 0)
+		sys_kill(worker->pid, SIGKILL); /* it is started again, and told of all of them */
+	else if (env->outputs != NULL && output_wants_worker(env))
+		loop_timer(&env->loop, TIMER_WORKER(env, WORKER_OUTPUT), sys_now());
 }
 
 void output_reply(struct env *env, uint32_t events)

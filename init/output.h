@@ -32,6 +32,10 @@ int output_give(struct env *env, uint16_t u, int *out, int *err);
 void output_ended(struct env *env, uint16_t u); /* what it left without an end of line is one */
 void output_pump(struct env *env);		/* the worker has begun, or has room */
 void output_reply(struct env *env, uint32_t events);
+/* Of another manifest: closes what a service has whose output goes elsewhere, or that is gone (it is at rest). */
+void output_forget(struct env *env, uint16_t u);
+/* … of which the worker has to know. */
+void output_change(struct env *env);
 void output_worker_lost(struct env *env);
 /* At the end: lets it hand on what is left, for a while. */
 void output_close(struct env *env);

@@ -57,7 +57,7 @@ void root_report_transport(struct root_report *report, int err)
 
 bool root_is_managed(const struct host *host)
 {
-	return host->root_device == NULL || strstr(host->root_device, "tpmrm") != NULL;
+	return host->root_device == NULL || text_find(host->root_device, "tpmrm") != NULL;
 }
 
 static bool make_store(struct counter_store *store)
@@ -142,6 +142,7 @@ static int open_root(const struct host *host, struct root *root, struct root_ope
 		return r;
 	}
 	memcpy(opened->kek, root->kek, sizeof opened->kek);
+	memcpy(opened->file_key, root->file_key, sizeof opened->file_key);
 	return ERR_NONE;
 }
 
@@ -166,6 +167,19 @@ int root_worker(int socket, void *arg)
 		root.class->close(&root);
 	wipe(&root, sizeof root);
 	return r == 0 ? 0 : 1;
+}
+
+int root_reseal(const struct host *host, const uint8_t file_key[static 32], struct root_report *report)
+{
+	struct root root;
+	struct root_config config;
+	const struct platform *platform = root_platform(host, &config, report);
+	int r = platform == NULL ? ERR_IO : host->root->reseal(&root, platform, &config, file_key, report);
+	if (r == ERR_NONE)
+		root_kept_save(host);
+	else
+		root_report_transport(report, r);
+	return r;
 }
 
 /* The first question, waited for, and what else has come: their number; 0 when PID 1 has closed its end. */

@@ -20,7 +20,7 @@ struct root_opened {
 	int64_t time;		   /* the last that was stored, seconds since 1970; 0: none */
 	uint64_t policy_version;   /* the last that was accepted, of the policies of the manifest's key; 0: none */
 	struct tao_seed seed;	   /* secret: received into secret pages, then wiped */
-	uint8_t kek[32];	   /* secret, too */
+	uint8_t kek[32], file_key[32]; /* secret, too */
 };
 
 /* To a later worker: first one message of 32 bytes, the KEK, then these. */
@@ -50,6 +50,10 @@ void root_report_transport(struct root_report *report, int err);
 
 /* Does the kernel take what we leave in the TPM out of it, when it has to kill us? True where there is no TPM. */
 bool root_is_managed(const struct host *host);
+
+/* Seals the keys to the manifest and the guard of host, which is not in force yet (root.h, reseal). 0, or report says why
+ * not. */
+int root_reseal(const struct host *host, const uint8_t file_key[static 32], struct root_report *report);
 
 /* The event log as a file beside the key file, for others to read: what is new in it. Nothing depends on it. */
 void root_log_save(const struct host *host);

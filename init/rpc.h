@@ -51,7 +51,7 @@ struct host_call {
 /* So many services does one answer say of what they use. */
 #define USAGE_PAGE 16U
 /* Why an answer comes although what it waits for has not. */
-enum wait_missed { WAIT_NEVER = 1, WAIT_LATE = 2 };
+enum wait_missed { WAIT_NEVER = 1, WAIT_LATE = 2, WAIT_BOOT = 3 };
 
 /* A method of taoinit called by an admin client. */
 struct admin_call {

@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "events.h"
 #include "log.h"
+#include "manifest_change.h"
 #include "output.h"
 #include "policy_change.h"
 #include "rpc.h"
@@ -160,10 +161,29 @@ void admin_shutdown(struct admin_call *call)
 	environment_stop(env, ending, 0);
 }
 
+static void reload_manifest(struct admin_call *call)
+{
+	struct env *env = call->env;
+	int r = manifest_reload(env);
+	if (r < 0)
+		snprintf(call->error, sizeof call->error, "%s",
+			 r == ERR_BUSY	  ? "another one is being taken over: try again when it is"
+			 : r == ERR_STATE ? "not now: the host begins or ends"
+					  : "no memory or process for it");
+	else {
+		admin_wait_for(call, WAITS_MANIFEST);
+		env->clients[call->client].waits_for = INT32_MAX; /* no unit */
+	}
+}
+
 void admin_reload(struct admin_call *call)
 {
 	struct env *env = call->env;
 	struct admin_client *client = &env->clients[call->client];
+	if (call->request.has_action && strcmp(call->request.action, "manifest") == 0) {
+		reload_manifest(call);
+		return;
+	}
 	int r = policy_reload(env);
 	if (r < 0) {
 		snprintf(call->error, sizeof call->error,

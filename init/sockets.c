@@ -50,18 +50,22 @@ void sockets_open_all(struct env *env)
 			log_warning("%s: %s", env->manifest.services[u].name, env->units[u].reason);
 }
 
+void sockets_close(struct env *env, const struct service *s, uint32_t i)
+{
+	int *fd = &env->sockets[s->first_socket + i];
+	if (*fd < 0)
+		return;
+	sys_close(*fd);
+	*fd = -1;
+	if (s->sockets[i].kind == SOCKET_UNIX)
+		sys_unlink(s->sockets[i].at);
+}
+
 void sockets_close_all(struct env *env)
 {
 	for (uint16_t u = 0; u < env->manifest.n_services; u++) {
 		const struct service *s = &env->manifest.services[u];
-		for (uint32_t i = 0; i < s->n_sockets; i++) {
-			int *fd = &env->sockets[s->first_socket + i];
-			if (*fd < 0)
-				continue;
-			sys_close(*fd);
-			*fd = -1;
-			if (s->sockets[i].kind == SOCKET_UNIX)
-				sys_unlink(s->sockets[i].at);
-		}
+		for (uint32_t i = 0; i < s->n_sockets; i++)
+			sockets_close(env, s, i);
 	}
 }

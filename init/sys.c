@@ -46,7 +46,7 @@ void sys_close_from(int first)
 	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
 		return;
 	struct rlimit r = { 1024, 1024 };
-	getrlimit(RLIMIT_NOFILE, &r);
+	prlimit(0, RLIMIT_NOFILE, NULL, &r);
 	for (int fd = first; (rlim_t)fd < r.rlim_cur; fd++)
 		close(fd);
 }
@@ -349,6 +349,15 @@ void *sys_map_shared(size_t n)
 {
 	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return p == MAP_FAILED ? NULL : p;
+}
+
+int sys_map_private(void *p, size_t n, size_t used)
+{
+	void *copy = sys_map(n);
+	if (copy == NULL)
+		return -errno;
+	memcpy(copy, p, used);
+	return mremap(copy, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, p) == MAP_FAILED ? -errno : 0;
 }
 
 void sys_unmap(void *p, size_t n)

@@ -129,6 +129,8 @@ void sys_keep_from_children(void *p, size_t n); /* whole pages: the same of a pa
  * constants in memory: what is needed then is read in again. */
 void sys_rest(int fd);
 void *sys_map_shared(size_t n); /* the same memory in children */
+/* What was shared is the caller's alone from now on, at the same place: the first used bytes of it, and zeros. */
+int sys_map_private(void *p, size_t n, size_t used);
 void sys_unmap(void *p, size_t n);
 void sys_forget(void *p, size_t n); /* gives the pages back; they read as zeros from now on */
 /* Locked, not dumped, wiped in children (DESIGN, section 2); a guard page stands below. NULL on failure;

@@ -55,7 +55,7 @@ void sys_default_signals(void)
 int sys_set_limit(int resource, uint64_t soft, uint64_t hard)
 {
 	struct rlimit limit = { soft, hard };
-	return result(setrlimit(resource, &limit));
+	return result(prlimit(0, resource, &limit, NULL)); /* as sys_setuid_only() */
 }
 
 int sys_set_groups(gid_t gid, const gid_t *groups, size_t n)

@@ -202,7 +202,8 @@ gid_t sys_getgid(void)
 
 int sys_setuid_only(uid_t uid)
 {
-	return setresuid(uid, uid, uid) < 0 ? -errno : 0;
+	/* Not through musl, which would tell all threads, of which there are none. */
+	return syscall(SYS_setresuid, uid, uid, uid) < 0 ? -errno : 0;
 }
 
 int sys_subreaper(void)
@@ -258,7 +259,7 @@ int sys_signal_handler(int sig, void (*handler)(int))
 int sys_limit(int resource, uint64_t *soft, uint64_t *hard)
 {
 	struct rlimit r;
-	if (getrlimit(resource, &r) < 0)
+	if (prlimit(0, resource, NULL, &r) < 0)
 		return -errno;
 	*soft = r.rlim_cur;
 	*hard = r.rlim_max;
@@ -270,7 +271,7 @@ static struct rlimit first_nofile;
 void sys_raise_nofile(uint64_t want)
 {
 	struct rlimit r;
-	if (getrlimit(RLIMIT_NOFILE, &first_nofile) < 0)
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &first_nofile) < 0)
 		return;
 	r = first_nofile;
 	if (r.rlim_cur >= want)
@@ -278,11 +279,11 @@ void sys_raise_nofile(uint64_t want)
 	r.rlim_cur = want;
 	if (r.rlim_max < want)
 		r.rlim_max = want;
-	if (setrlimit(RLIMIT_NOFILE, &r) == 0)
+	if (prlimit(0, RLIMIT_NOFILE, &r, NULL) == 0)
 		return;
 	r = first_nofile;
 	r.rlim_cur = r.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &r);
+	prlimit(0, RLIMIT_NOFILE, &r, NULL);
 }
 
 struct rlimit sys_original_nofile(void)

@@ -5,12 +5,14 @@
 #include "tao_cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../crypto/base.h"
+#include "sys.h"
 
 /* Hex doubles a message, and there may be line breaks. */
 #define INPUT_MAX (3 * TAO_MESSAGE_MAX)
@@ -32,20 +34,20 @@ static int input_grow(struct tao_bytes *in, size_t *cap)
 	return 0;
 }
 
-static int read_stream(const struct tao_run *run, FILE *stream, const char *name, struct tao_bytes *in)
+/* Not by stdio, which would keep a copy of what may be a secret. */
+static int read_all(const struct tao_run *run, int fd, const char *name, struct tao_bytes *in)
 {
 	size_t cap = 0;
-	/* Unbuffered: stdio would keep a copy of what may be a secret. */
-	(void)setvbuf(stream, NULL, _IONBF, 0);
-	do {
+	for (ssize_t n = 1; n > 0;) {
 		if (in->size == cap && input_grow(in, &cap) < 0)
 			return tao_complain(run, TAO_EXIT_IO, "out of memory");
-		in->size += fread(in->data + in->size, 1, cap - in->size, stream);
+		n = sys_read(fd, in->data + in->size, cap - in->size);
+		if (n < 0)
+			return tao_complain(run, TAO_EXIT_IO, "%s: %s", name, strerror((int)-n));
+		in->size += (size_t)n;
 		if (in->size > INPUT_MAX)
 			return tao_complain(run, TAO_EXIT_IO, "%s: larger than any message may be (20 MiB)", name);
-	} while (!feof(stream) && !ferror(stream));
-	if (ferror(stream))
-		return tao_complain(run, TAO_EXIT_IO, "%s: %s", name, strerror(errno));
+	}
 	return TAO_EXIT_OK;
 }
 
@@ -125,14 +127,14 @@ int tao_read_input(const struct tao_run *run, const char *file, struct tao_bytes
 {
 	bool standard = file == NULL || strcmp(file, "-") == 0;
 	const char *name = standard ? "standard input" : file;
-	FILE *stream = standard ? stdin : fopen(file, "rb");
+	int fd = standard ? STDIN_FILENO : sys_open(file, O_RDONLY, 0);
 	out->data = NULL;
 	out->size = 0;
-	if (stream == NULL)
-		return tao_complain(run, TAO_EXIT_IO, "%s: %s", name, strerror(errno));
-	int status = read_stream(run, stream, name, out);
+	if (fd < 0)
+		return tao_complain(run, TAO_EXIT_IO, "%s: %s", name, strerror(-fd));
+	int status = read_all(run, fd, name, out);
 	if (!standard)
-		(void)fclose(stream);
+		sys_close(fd);
 	if (status == TAO_EXIT_OK)
 		status = decode_input(run, name, out);
 	if (status != TAO_EXIT_OK)

@@ -5,20 +5,27 @@
 #include "tao_policy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static int read_stream(const struct policy_run *run, FILE *stream, const char *name, size_t most,
-		       struct span *bytes)
+#include "sys.h"
+
+static int read_all(const struct policy_run *run, int fd, const char *name, size_t most, struct span *bytes)
 {
 	uint8_t *p = calloc(1, most + 1);
 	*bytes = span_of(p, 0);
 	if (p == NULL)
 		return policy_complain(run, POLICY_EXIT_IO, "out of memory");
-	bytes->n = fread(p, 1, most + 1, stream);
-	if (ferror(stream))
-		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(errno));
+	ssize_t n = 1;
+	while (n > 0 && bytes->n <= most) {
+		n = sys_read(fd, p + bytes->n, most + 1 - bytes->n);
+		bytes->n += n > 0 ? (size_t)n : 0;
+	}
+	if (n < 0)
+		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror((int)-n));
 	if (bytes->n > most)
 		return policy_complain(run, POLICY_EXIT_IO, "%s: longer than %zu bytes", name, most);
 	return POLICY_EXIT_OK;
@@ -28,12 +35,12 @@ int policy_read_file(const struct policy_run *run, const char *name, size_t most
 {
 	*bytes = span_of(NULL, 0);
 	if (strcmp(name, "-") == 0)
-		return read_stream(run, stdin, "standard input", most, bytes);
-	FILE *stream = fopen(name, "rb");
-	if (stream == NULL)
-		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(errno));
-	int status = read_stream(run, stream, name, most, bytes);
-	(void)fclose(stream);
+		return read_all(run, STDIN_FILENO, "standard input", most, bytes);
+	int fd = sys_open(name, O_RDONLY, 0);
+	if (fd < 0)
+		return policy_complain(run, POLICY_EXIT_IO, "%s: %s", name, strerror(-fd));
+	int status = read_all(run, fd, name, most, bytes);
+	sys_close(fd);
 	return status;
 }
 

@@ -4,10 +4,11 @@
  */
 #include "tao_policy.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../crypto/policy_key.h"
 #include "../crypto/policy_sign.h"
@@ -69,12 +70,10 @@ int policy_cmd_keygen(const struct policy_run *run)
 	struct policy_key key;
 	struct span passphrase;
 	struct wr w = wr_to(file, sizeof file);
-	FILE *there = fopen(path, "rb");
-	if (there != NULL) {
-		(void)fclose(there);
+	struct stat st;
+	if (sys_stat(path, &st) >= 0)
 		return policy_complain(run, POLICY_EXIT_NO, "%s: is there already; a key is never overwritten",
 				       path);
-	}
 	int status = read_passphrase(run, &passphrase);
 	if (status != POLICY_EXIT_OK) {
 		wipe_span(&passphrase);
@@ -125,23 +124,17 @@ int policy_read_key(const struct policy_run *run, struct policy_key *key)
 	return status;
 }
 
-static bool write_parts(FILE *out, struct span body, struct span signature)
-{
-	return fwrite(body.p, 1, body.n, out) == body.n && fwrite(signature.p, 1, signature.n, out) == signature.n;
-}
-
 int policy_write_out(const struct policy_run *run, struct span body, struct span signature)
 {
-	if (run->output == NULL) {
-		(void)write_parts(stdout, body, signature);
-		return POLICY_EXIT_OK; /* policy_finish looks */
-	}
-	FILE *out = fopen(run->output, "wb");
-	bool good = out != NULL && write_parts(out, body, signature);
-	if (out != NULL)
-		good = fclose(out) == 0 && good;
-	return good ? POLICY_EXIT_OK
-		    : policy_complain(run, POLICY_EXIT_IO, "%s: %s", run->output, strerror(errno));
+	int fd = run->output != NULL ? sys_open(run->output, O_WRONLY | O_CREAT | O_TRUNC, 0666) : STDOUT_FILENO;
+	int r = fd < 0 ? fd : sys_write_all(fd, body.p, body.n);
+	if (r >= 0)
+		r = sys_write_all(fd, signature.p, signature.n);
+	if (r >= 0 && run->output != NULL)
+		r = sys_close(fd);
+	return r >= 0 ? POLICY_EXIT_OK
+		      : policy_complain(run, POLICY_EXIT_IO, "%s: %s",
+					run->output != NULL ? run->output : "standard output", strerror(-r));
 }
 
 int policy_give(const struct policy_run *run, int r, const struct wr *w)

@@ -66,6 +66,13 @@ void unit_say(struct unit *unit, const char *format, ...)
 	unit->reason = reason;
 }
 
+void unit_init(struct unit *unit)
+{
+	*unit = (struct unit){ .notify = -1, .ready = -1, .keeper_fd = -1, .exec_error = -1, .cgroup_events = -1 };
+	unit->channel.fd = -1;
+	unit->since = sys_now();
+}
+
 int unit_exit_code(int wait_status)
 {
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);

@@ -92,6 +92,9 @@ struct unit {
 	bool ended : 1;		    /* there was one */
 };
 
+/* At rest, and nothing of it is there. */
+void unit_init(struct unit *unit);
+
 /* Delivers one event to one unit: finds the cell and runs it. */
 void unit_event(struct env *env, uint16_t u, enum unit_event event);
 
@@ -100,6 +103,8 @@ void unit_event(struct env *env, uint16_t u, enum unit_event event);
 int unit_start(struct env *env, uint16_t u);
 int unit_stop(struct env *env, uint16_t u);
 int unit_restart(struct env *env, uint16_t u);
+/* As unit_stop; marks in back[] those that it stops, or would. */
+void unit_stop_for(struct env *env, uint16_t u, uint8_t *back);
 /* A stop by the policy: it and what requires it are marked (refused), and started again when the policy allows it. */
 void unit_refuse(struct env *env, uint16_t u);
 

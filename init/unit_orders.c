@@ -85,7 +85,7 @@ int unit_start(struct env *env, uint16_t u)
 }
 
 /* Whom the policy takes down, and whom it had taken down, comes back when it is allowed; who is stopped by hand does not. */
-static void take_down(struct env *env, uint16_t u, bool by_policy)
+static void take_down(struct env *env, uint16_t u, bool by_policy, uint8_t *back)
 {
 	const uint16_t *list = env->reach_list;
 	size_t n = reach(env, u, false);
@@ -93,6 +93,8 @@ static void take_down(struct env *env, uint16_t u, bool by_policy)
 		struct unit *unit = &env->units[list[i]];
 		bool was_up = unit->wanted || unit->again || unit->state == UNIT_DONE;
 		unit->refused = by_policy && (was_up || unit->refused);
+		if (back != NULL && was_up)
+			back[list[i]] = 1;
 		unit->wanted = false;
 		unit->again = false;
 	}
@@ -102,13 +104,18 @@ static void take_down(struct env *env, uint16_t u, bool by_policy)
 
 int unit_stop(struct env *env, uint16_t u)
 {
-	take_down(env, u, false);
+	take_down(env, u, false, NULL);
 	return 0;
 }
 
 void unit_refuse(struct env *env, uint16_t u)
 {
-	take_down(env, u, true);
+	take_down(env, u, true, NULL);
+}
+
+void unit_stop_for(struct env *env, uint16_t u, uint8_t *back)
+{
+	take_down(env, u, false, back);
 }
 
 int unit_restart(struct env *env, uint16_t u)

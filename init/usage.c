@@ -14,7 +14,7 @@
 /* 1 + the number behind the word; 0: there is none. */
 static uint64_t number_behind(const char *text, const char *word)
 {
-	const char *at = strstr(text, word);
+	const char *at = text_find(text, word);
 	return at != NULL ? 1 + strtoull(at + strlen(word), NULL, 10) : 0;
 }
 

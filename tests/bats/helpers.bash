@@ -68,6 +68,12 @@ manifest() # SERVICES [GUARD [HOST-JSON]]
 	EOF
 }
 
+# Does somebody listen on this unix socket? It is there a moment before (in /proc/net/unix: SO_ACCEPTCON).
+listens() # PATH
+{
+	grep -q " 00010000 .* $1\$" /proc/net/unix
+}
+
 # Starts the host of $work/manifest.json in the background; its words and its services' go to $work/log.
 start_host() # [PREFIX…]
 {
@@ -77,7 +83,7 @@ start_host() # [PREFIX…]
 	fi
 	"$@" "$tools/taoinit" -f "$work/manifest.json" >"$work/log" 2>&1 3>&- </dev/null &
 	host=$!
-	eventually "[ -S '$socket' ] || ! kill -0 $host 2>/dev/null"
+	eventually "listens '$socket' || ! kill -0 $host 2>/dev/null"
 }
 
 # As PID 1 of a pid namespace. $host is unshare; the host itself sees itself as 1.

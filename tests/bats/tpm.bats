@@ -38,7 +38,8 @@ start_swtpm() # [FLAG…]
 		--ctrl "type=unixio,path=$socket.ctrl" --flags "not-need-init${1:+,$1}" >"$dir/swtpm.log" 2>&1 3>&- &
 	swtpm_pid=$!
 	for _ in $(seq 1000); do
-		if [ -S "$socket" ] && [ -S "$socket.ctrl" ]; then
+		# As listens() in helpers.bash: the sockets are there a moment before.
+		if [ "$(grep -c " 00010000 .* $socket\(.ctrl\)\?\$" /proc/net/unix)" = 2 ]; then
 			return 0
 		fi
 		kill -0 "$swtpm_pid"
@@ -211,6 +212,7 @@ tools_primary()
 	(cd "$dir" && swtpm socket --tpm2 --tpmstate dir=state --server "type=unixio,path=$socket" --ctrl "type=unixio,path=$socket.ctrl" \
 		--flags not-need-init --pid "file=$dir/pid" --daemon 3>&- >"$dir/swtpm.log" 2>&1)
 	swtpm_pid=$(cat "$dir/pid")
+	until grep -q " 00010000 .* $socket\$" /proc/net/unix; do sleep 0.02; done
 	fails_with "Startup: 0x101 FAILURE: the TPM is in failure mode"
 }
 

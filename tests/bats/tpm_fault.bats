@@ -38,7 +38,7 @@ start_proxy() # FAULT FIRST [LAST]
 	stop_proxy
 	python3 tests/helpers/tpm_proxy.py "$dir/p" "$dir/s" "$dir/count" "$@" >"$dir/proxy.log" 2>&1 3>&- &
 	proxy=$!
-	eventually "[ -S '$dir/p' ]"
+	eventually "listens '$dir/p'"
 }
 
 # The manifest's TPM is the proxy.

@@ -46,7 +46,7 @@ start_tpm() # [STATE]
 	swtpm socket --tpm2 --tpmstate "dir=$dir/${1:-state}" --server "type=unixio,path=$dir/s" \
 		--ctrl "type=unixio,path=$dir/s.ctrl" --flags not-need-init >"$dir/swtpm.log" 2>&1 3>&- &
 	swtpm_pid=$!
-	eventually "[ -S '$dir/s' ] && [ -S '$dir/s.ctrl' ]"
+	eventually "listens '$dir/s' && listens '$dir/s.ctrl'"
 }
 
 # A program that says its name, and ends the host; services before it.

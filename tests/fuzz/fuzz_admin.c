@@ -17,6 +17,7 @@
 #include "../../init/events.h"
 #include "../../init/log.h"
 #include "../../init/output.h"
+#include "../../init/manifest_change.h"
 #include "../../init/policy_change.h"
 #include "../../init/rpc.h"
 #include "../../init/sys.h"
@@ -103,6 +104,21 @@ int policy_reload(struct env *e)
 {
 	done++;
 	return e->policy_asked % 3 == 2 ? ERR_UNSUPPORTED : (int)++e->policy_asked;
+}
+
+int manifest_reload(struct env *e)
+{
+	done++;
+	if (e->manifest_next != NULL)
+		return ERR_BUSY;
+	e->manifest_next = (struct manifest_next *)&done; /* nobody looks into it */
+	return 0;
+}
+
+struct span manifest_changes(const struct env *e)
+{
+	(void)e;
+	return span_str("services.a (new)\n");
 }
 
 bool environment_turn_is_long(const struct env *e)
@@ -267,7 +283,7 @@ static void make_host(void)
 	static struct digest programs[UNITS];
 	static struct launch_scratch scratch;
 	static uint8_t answer[1 << 16], data[1 << 18];
-	static uint16_t after[2] = { 0, 1 };
+	static uint16_t after[2] = { 0, 1 }, reach_list[UNITS];
 	env.place = PLACE_PROCESS;
 	env.own_uid = 1;
 	env.have_manifest = env.booted = env.can_setuid = true;
@@ -277,6 +293,7 @@ static void make_host(void)
 	env.guard.class = &guard_allow;
 	env.host_name_n = 1;
 	env.units = units;
+	env.reach_list = reach_list;
 	env.programs = programs;
 	env.clients = clients;
 	env.started = started;
@@ -308,6 +325,7 @@ static void reset(void)
 	units[1].added = units[3].added = env.started[0].used = true;
 	env.stopping = false;
 	env.policy_asked = env.policy_done = 0;
+	env.manifest_next = NULL;
 	done = 0;
 }
 
@@ -356,6 +374,8 @@ static void happen(void)
 		unit->state = up ? UNIT_UP : UNIT_DOWN;
 	}
 	env.policy_done = env.policy_asked;
+	env.manifest_next = NULL;
+	env.manifest_problem[0] = done % 2 != 0 ? '?' : '\0';
 	env.admin_check = true;
 	if (env.events != NULL)
 		events_add(&env, (struct event){ .unit = 1, .state = done % 2 != 0 ? UNIT_UP : UNIT_STATES });

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What differs between two manifests. The input is two files: a byte that says which part of it is the first, in 255ths.
- * Invariants: no file differs from itself; the paths are one line without controls, and end where there is no more room. */
+ * Each is a manifest, and a set of files as manifest_load() keeps them besides. Invariants: no file differs from itself; the paths are one line without controls, and end where there is no more room. */
 /* link: init policy crypto */
 #include <stdlib.h>
 
@@ -31,5 +31,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		must(text[i] >= 0x20 && text[i] != 0x7f);
 	struct wr v = wr_to(text, sizeof text);
 	must((manifest_diff(b, a, ", ", &v) > 0) == (r > 0));
+	/* Whole sets of files: bytes 1 are the NULs between names and texts. */
+	static uint8_t files[1 << 16];
+	if (all.n > sizeof files)
+		return 0;
+	for (size_t i = 0; i < all.n; i++)
+		files[i] = all.p[i] == 1 ? 0 : all.p[i];
+	a.p = files;
+	b.p = files + n;
+	struct wr f = wr_to(text, sizeof text);
+	must(manifest_diff_files(a, a, &f) <= 0 && f.n == 0);
+	(void)manifest_diff_files(a, b, &f);
+	must(f.n <= sizeof text);
 	return 0;
 }

@@ -54,7 +54,7 @@ start_vm() # [QEMU-ARGUMENT…]
 	rm -f "$work/ctrl"
 	swtpm socket --tpm2 --tpmstate "dir=$work/tpm" --ctrl "type=unixio,path=$work/ctrl" --terminate >"$work/swtpm.log" 2>&1 3>&- &
 	swtpm=$!
-	eventually "[ -S '$work/ctrl' ]"
+	eventually "grep -q ' 00010000 .* $work/ctrl\$' /proc/net/unix"
 	[ -p "$work/input" ] || mkfifo "$work/input"
 	# no_timer_check: on a busy host an emulated timer comes late, which this kernel else takes for a broken one.
 	timeout 600 qemu-system-x86_64 -M q35 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 256 -smp 1 -nodefaults -no-user-config \
