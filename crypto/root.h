@@ -110,7 +110,7 @@ struct root {
 	const struct root_class *class;
 	const struct platform *platform;
 	char file[256];
-	uint8_t kek[32]; /* key of what this root stores (counters, last policy version) */
+	uint8_t kek[32];      /* key of what this root stores (counters, last policy version) */
 	uint8_t file_key[32]; /* of the key file, where a TPM has it; else zeros */
 	struct counter_store *store;
 	const struct counter_nv *nv; /* counters_file.h; NULL: the disk alone */

@@ -450,7 +450,7 @@ static int tpm_root_reseal(struct root *root, const struct platform *platform, c
 		tpm_policy_pcr(&t->state.pcrs, policy);
 		if (r < 0)
 			(void)tpm_report_file(report, root->file, r);
-		else if ((r = tpm_kek_seal(&t->tpm, policy, file_key, &t->state.kek)) < 0)
+		else if (tpm_kek_seal(&t->tpm, policy, file_key, &t->state.kek) < 0)
 			r = tpm_report_tpm(t, report);
 		else
 			r = write_state(root, false, report);

@@ -78,8 +78,7 @@ static bool write_after(pb_ostream_t *stream, const pb_field_t *field, void *con
 	const struct graph_row *row = *arg;
 	const struct service *s = row->service;
 	for (uint16_t i = 0; i < s->n_after; i++)
-		if (!pb_encode_tag_for_field(stream, field) ||
-		    !pb_encode_varint(stream, row->number[s->after[i]]))
+		if (!pb_encode_tag_for_field(stream, field) || !pb_encode_varint(stream, row->number[s->after[i]]))
 			return false;
 	return true;
 }

@@ -142,12 +142,12 @@ struct env {
 	int manifest_kept; /* a memfd with its files, as manifest_load() keeps them */
 	struct arena arena;
 	struct manifest manifest;
-	struct arena manifest_arena;	     /* of its services, when they are not in arena any more; else base is NULL */
+	struct arena manifest_arena; /* of its services, when they are not in arena any more; else base is NULL */
 	struct manifest_next *manifest_next; /* one that is to take its place; NULL: none */
 	char manifest_problem[384];	     /* why the last one did not */
 	struct span manifest_changes;	     /* what the last one changed, as manifest_diff() has it */
-	bool rescue;   /* asked for a shell instead of services */
-	int64_t began; /* sys_now() then */
+	bool rescue;			     /* asked for a shell instead of services */
+	int64_t began;			     /* sys_now() then */
 	bool have_manifest, mounted, root_open, booted;
 	uint8_t verity[64]; /* root hash of what has become /, until it is measured */
 	uint32_t verity_n;

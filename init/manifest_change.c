@@ -29,7 +29,8 @@ struct manifest_next {
 	struct span was, is;
 	const char *changes; /* lines */
 	int kept;	     /* a memfd with is; -1: not yet */
-	bool done, begun; /* the worker has come to an end, good or bad; it was good, and others are stopped for it */
+	bool done,
+		begun; /* the worker has come to an end, good or bad; it was good, and others are stopped for it */
 	char problem[512], warnings[2048];
 };
 
@@ -133,8 +134,8 @@ static uint16_t place_of(const struct env *env, const struct manifest *m, const 
 	size_t longest = 0;
 	uint16_t place = 0;
 	for (uint16_t u = 0; u < m->n_services; u++) {
-		const struct service *s = m->services[u].name[0] != '\0' ? &m->services[u]
-									 : &env->manifest.services[u];
+		const struct service *s =
+			m->services[u].name[0] != '\0' ? &m->services[u] : &env->manifest.services[u];
 		size_t n = strlen(s->name);
 		if (n > longest && strncmp(path, s->name, n) == 0 && strchr(". ", path[n]) != NULL) {
 			longest = n;
@@ -148,11 +149,11 @@ static uint16_t place_of(const struct env *env, const struct manifest *m, const 
 static void judge(const struct env *env, struct manifest_next *next, const char *line)
 {
 	/* A process that runs does not see these. */
-	static const char *const outside[] = {
-		"after",	  "requires",	   "wants", "restart",	  "restart_delay",    "max_restarts",
-		"restart_window", "start_timeout", "stop",  "on_failure", "on_policy_change", "on_channel_error",
-		"essential"
-	};
+	static const char *const outside[] = { "after",		 "requires",	     "wants",
+					       "restart",	 "restart_delay",    "max_restarts",
+					       "restart_window", "start_timeout",    "stop",
+					       "on_failure",	 "on_policy_change", "on_channel_error",
+					       "essential" };
 	const char *rest;
 	if (strncmp(line, "services.", 9) != 0)
 		return;
@@ -194,7 +195,8 @@ static bool find_fates(const struct env *env, struct manifest_next *next)
 			next->fate[u] = FATE_CHANGED;
 		/* It has had its own since it was first started. */
 		if (p != NULL && p->number > 0 && env->can_setuid && p->uid != is->uid) {
-			why_not(next, "gives a service the uid of %s, which was started at run time; reboot", is->name);
+			why_not(next, "gives a service the uid of %s, which was started at run time; reboot",
+				is->name);
 			return false;
 		}
 	}
@@ -282,8 +284,9 @@ struct span manifest_changes(const struct env *env)
 static void refuse(struct env *env, const char *why)
 {
 	bool named = strncmp(why, env->manifest_path, strlen(env->manifest_path)) == 0; /* as the parser does it */
-	snprintf(env->manifest_problem, sizeof env->manifest_problem, "%.100s%s%s; the old manifest stays in force",
-		 named ? "" : env->manifest_path, named ? "" : ": ", why);
+	snprintf(env->manifest_problem, sizeof env->manifest_problem,
+		 "%.100s%s%s; the old manifest stays in force", named ? "" : env->manifest_path, named ? "" : ": ",
+		 why);
 	log_error("%s", env->manifest_problem);
 	forget(env);
 }
@@ -341,7 +344,8 @@ void manifest_worker_ended(struct env *env)
 		refuse(env, "the worker that reads it has died, or took too long");
 	else if (next->problem[0] != '\0')
 		refuse(env, next->problem);
-	else if (!keep_files(env, next->is) || sys_map_private(next->arena.base, MANIFEST_ARENA, next->arena.n) < 0)
+	else if (!keep_files(env, next->is) ||
+		 sys_map_private(next->arena.base, MANIFEST_ARENA, next->arena.n) < 0)
 		refuse(env, "no memory for it");
 	else if (env->manifest.host.root_device == NULL)
 		begin(env);

@@ -44,7 +44,9 @@ int manifest_give_places(struct manifest *m, const struct manifest *was, struct 
 	for (size_t i = 0; i < all; i++)
 		placed[i] = nobody;
 	for (uint16_t i = 0; i < m->n_services; i++) {
-		int old = i >= n ? (int)(all - programs) + i - n : was != NULL ? find(was, m->services[i].name) : -1;
+		int old = i >= n	? (int)(all - programs) + i - n
+			  : was != NULL ? find(was, m->services[i].name)
+					: -1;
 		while (old < 0 && free < all - programs && was != NULL && was->services[free].name[0] != '\0')
 			free++;
 		if (old < 0 && free == all - programs)
@@ -59,7 +61,8 @@ int manifest_give_places(struct manifest *m, const struct manifest *was, struct 
 	return ERR_NONE;
 }
 
-int manifest_successors(const struct manifest *m, struct arena *arena, uint16_t **successors, uint32_t **successor_at)
+int manifest_successors(const struct manifest *m, struct arena *arena, uint16_t **successors,
+			uint32_t **successor_at)
 {
 	size_t edges = 0;
 	for (uint16_t u = 0; u < m->n_services; u++)

@@ -289,7 +289,7 @@ names()
 
 @test "one after another, a hundred times, while others are told no: nothing is left behind" {
 	begin
-	fds=$(ls "/proc/$host/fd" | wc -l)
+	fds=$(find "/proc/$host/fd" -type l | wc -l)
 	maps=$(wc -l <"/proc/$host/maps")
 	for i in $(seq 50); do
 		write "\"a\": { $waits }, \"b\": { $waits, \"requires\": [\"a\"] }, \"c$i\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"type\": \"oneshot\", \"log\": \"ring\" }, \"d\": { $waits }"
@@ -302,7 +302,7 @@ names()
 	ctl reload manifest >/dev/null
 	all_up c
 	# The log worker's socket, and its arena's mapping, are there from the first time on.
-	eventually '[ "$(ls "/proc/$host/fd" | wc -l)" -le "$((fds + 1))" ]'
+	eventually '[ "$(find "/proc/$host/fd" -type l | wc -l)" -le "$((fds + 1))" ]'
 	[ "$(wc -l <"/proc/$host/maps")" -le $((maps + 3)) ]
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The tao command against a host of ours: what it asks, what it prints, how it ends. */
-/* link: init/cmd_tao.c init/tao_io.c init/tao_methods.c client/tao.c policy crypto/base.c */
+/* link: init/cmd_tao.c init/tao_io.c init/tao_methods.c client/tao.c init/sys.c policy crypto/base.c */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
