@@ -15,10 +15,19 @@
 int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 {
 	bool manifest = argc > 0 && strcmp(argv[0], "manifest") == 0;
+	if (argc > 1 && !ctl->dry_run && strcmp(argv[0], "service") == 0) {
+		int worst = CTL_OK;
+		for (int i = 1; i < argc; i++) {
+			char hup[] = "HUP", *words[] = { argv[i], hup };
+			int r = ctl_signal(ctl, 2, words);
+			worst = r > worst ? r : worst;
+		}
+		return worst;
+	}
 	if (manifest && argc <= (ctl->dry_run ? 2 : 1))
 		return ctl->dry_run ? ctl_manifest(ctl, argv[1]) : ctl_take_manifest(ctl);
 	if (argc > 1 || ctl->dry_run || (argc == 1 && strcmp(argv[0], "policy") != 0)) {
-		fprintf(stderr, "taoctl: reload takes policy, manifest, or manifest [FILE] --dry-run\n");
+		fprintf(stderr, "taoctl: reload takes policy, manifest, manifest [FILE] --dry-run, or service SERVICE...\n");
 		return CTL_USAGE;
 	}
 	return ctl_order(ctl, &(struct ctl_question){ .op = "TaoInit.Reload" });

@@ -345,6 +345,25 @@ names()
 	host=
 }
 
+# bats test_tags=admin
+@test "services are told to read their configuration again" {
+	hears="\"exec\": [\"$tools/sh\", \"-c\", \"trap 'echo again \$0' HUP; echo here; while :; do sleep 0.05; done\", \"NAME\"]"
+	cp "$(command -v busybox)" "$tools/sh"
+	write "\"a\": { ${hears/NAME/a}, \"log\": \"ring\" }, \"b\": { ${hears/NAME/b}, \"log\": \"ring\" }, \"c\": { $waits, \"restart\": \"never\" }"
+	start_host
+	all_up a b c
+	eventually '[ "$(ctl logs a b | grep -c here)" = 2 ]'
+	ctl reload service a b
+	eventually '[ "$(ctl logs a b | grep -c "again [ab]")" = 2 ]'
+	ctl stop a
+	run --separate-stderr -1 ctl reload service a b nobody
+	[[ $stderr == *"a does not run"*"no such service: nobody"* ]]
+	eventually '[ "$(ctl logs b | grep -c "again b")" = 2 ]'
+	# "service" alone names none.
+	run -2 ctl reload service
+	run -2 ctl --dry-run reload service b
+}
+
 # ---- hosts with a TPM ----
 
 # With an admin channel, and a service that waits.
