@@ -148,7 +148,7 @@ static void queue(struct env *env, uint16_t u)
 
 /* ---- entering a state ---- */
 
-/* The times of the first start; the last of them ends it. */
+/* The times of the first start, at boot; the last of them ends it. */
 static void note_moment(const struct env *env, struct unit *unit)
 {
 	static const uint8_t moment_of[UNIT_STATES] = {
@@ -156,6 +156,9 @@ static void note_moment(const struct env *env, struct unit *unit)
 		[UNIT_UP] = 4,	    [UNIT_DONE] = 4,	  [UNIT_FAILED] = 4,
 	};
 	unsigned i = moment_of[unit->state];
+	/* A start that is none of the boot's would stretch its picture to hours. */
+	if (!unit->at_boot && unit->moments[0] == 0 && unit->moments[1] == 0)
+		return;
 	if (i > 0 && unit->moments[i - 1] == 0 && unit->moments[UNIT_MOMENTS - 1] == 0)
 		unit->moments[i - 1] = 1 + (uint32_t)((unit->since - env->began) / NS_PER_MS);
 }

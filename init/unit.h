@@ -34,7 +34,7 @@ enum unit_event {
 /* Why it is in its state, for people. */
 #define UNIT_REASON_MAX 320
 
-/* Of its first start, for the picture of a boot: it waits, is measured, is starting, and is ready or has failed. */
+/* Of its first start, if it is the boot's, for the picture of that: it waits, is measured, is starting, and is ready or has failed. */
 #define UNIT_MOMENTS 4
 
 /* There is one for each service, so that it is as small as it can be: by size, flags as bits. */

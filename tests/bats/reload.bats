@@ -92,6 +92,8 @@ names()
 	run -0 ctl reload manifest
 	[ "$output" = "nothing differs" ]
 	same d
+	# The picture of the boot is that of the boot.
+	[ "$(ctl --json chart | jq '[.services[] | select(.ready_ms != null) | .name] | sort | join(" ")')" = '"a b d"' ]
 	# Numbers of services in the graph are those of the list.
 	[ "$(ctl tree | tr -s '\n ' ' ')" = "b (up) └─ requires a (up) x (up) d (up) f (up) └─ after e (up) later (down) " ] ||
 		[[ "$(ctl tree | tr -s '\n ' ' ')" == *"f (up) └─ after e (up)"* ]]
