@@ -44,7 +44,8 @@ over_fd() # FILE LEAST
 @test "over an inherited connection: states, orders, the end" { over_fd pid1.bats 1; }
 @test "over an inherited connection: what is waited for, tree and chart" { over_fd supervise.bats 5; }
 @test "over an inherited connection: logs and signals" { over_fd logs.bats 2; }
-@test "over an inherited connection: policies, records, programs that may not be started" { over_fd policy.bats 6; }
+@test "over an inherited connection: policies, records, programs that are started, and may not be" { over_fd policy.bats 7; }
+@test "over an inherited connection: another manifest" { over_fd reload.bats 3; }
 
 @test "an inherited connection: who is killed while he waits leaves nothing to the next; what is no frame ends it" {
 	transport=fd
