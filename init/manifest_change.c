@@ -25,12 +25,13 @@ struct manifest_next {
 	struct manifest manifest;
 	uint16_t *successors;
 	uint32_t *successor_at;
+	int *sockets;
 	uint8_t *fate, *back; /* of each place; back: it is to run again */
 	struct span was, is;
 	const char *changes; /* lines */
 	int kept;	     /* a memfd with is; -1: not yet */
-	bool done,
-		begun; /* the worker has come to an end, good or bad; it was good, and others are stopped for it */
+	bool done;  /* the worker has come to an end, good or bad … */
+	bool begun; /* … it was good, and services are stopped for it: from here on nothing can be refused */
 	char problem[512], warnings[2048];
 };
 
@@ -181,7 +182,8 @@ static bool find_fates(const struct env *env, struct manifest_next *next)
 	}
 	next->fate = arena_alloc(&next->arena, m->n_services, 1);
 	next->back = arena_alloc(&next->arena, m->n_services, 1);
-	if (next->fate == NULL || next->back == NULL ||
+	next->sockets = arena_alloc(&next->arena, m->n_sockets * sizeof *next->sockets, sizeof *next->sockets);
+	if (next->fate == NULL || next->back == NULL || next->sockets == NULL ||
 	    manifest_successors(m, &next->arena, &next->successors, &next->successor_at) < 0) {
 		why_not(next, "no memory for it");
 		return false;
@@ -344,7 +346,7 @@ void manifest_worker_ended(struct env *env)
 		refuse(env, "the worker that reads it has died, or took too long");
 	else if (next->problem[0] != '\0')
 		refuse(env, next->problem);
-	else if (!keep_files(env, next->is) ||
+	else if (!keep_files(env, next->is) || environment_make_room(env, &next->manifest) < 0 ||
 		 sys_map_private(next->arena.base, MANIFEST_ARENA, next->arena.n) < 0)
 		refuse(env, "no memory for it");
 	else if (env->manifest.host.root_device == NULL)
@@ -431,15 +433,10 @@ static void take_place(struct env *env)
 	struct manifest_next *next = env->manifest_next;
 	struct manifest *m = &next->manifest;
 	unsigned count[4] = { 0 };
-	int *sockets = arena_alloc(&next->arena, m->n_sockets * sizeof *sockets, sizeof *sockets);
-	if (sockets == NULL || environment_make_room(env, m) < 0) {
-		refuse(env, "no memory for it");
-		return;
-	}
 	for (uint32_t i = 0; i < m->n_sockets; i++)
-		sockets[i] = -1;
+		next->sockets[i] = -1;
 	for (uint16_t u = 0; u < m->n_services; u++) {
-		hand_over_sockets(env, u, &m->services[u], sockets);
+		hand_over_sockets(env, u, &m->services[u], next->sockets);
 		if (u >= first_program(env))
 			hand_over_program(env, u, &m->services[u]);
 		if (next->fate[u] == FATE_GONE)
@@ -453,7 +450,7 @@ static void take_place(struct env *env)
 	env->manifest.sha256 = m->sha256;
 	env->successors = next->successors;
 	env->successor_at = next->successor_at;
-	env->sockets = sockets;
+	env->sockets = next->sockets;
 	sys_close(env->manifest_kept);
 	env->manifest_kept = next->kept;
 	keep_arena(env);
