@@ -27,7 +27,8 @@ int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 	if (manifest && argc <= (ctl->dry_run ? 2 : 1))
 		return ctl->dry_run ? ctl_manifest(ctl, argv[1]) : ctl_take_manifest(ctl);
 	if (argc > 1 || ctl->dry_run || (argc == 1 && strcmp(argv[0], "policy") != 0)) {
-		fprintf(stderr, "taoctl: reload takes policy, manifest, manifest [FILE] --dry-run, or service SERVICE...\n");
+		fprintf(stderr, "taoctl: reload takes policy, manifest, manifest [FILE] --dry-run, or service "
+				"SERVICE...\n");
 		return CTL_USAGE;
 	}
 	return ctl_order(ctl, &(struct ctl_question){ .op = "TaoInit.Reload" });

@@ -120,8 +120,9 @@ static int make_units(struct env *env)
 	env->to_measure = array(n, sizeof *env->to_measure);
 	env->reach_list = array(n, sizeof *env->reach_list);
 	env->reach_seen = array(n, 1);
-	env->sockets =
-		arena_alloc(&env->arena, env->manifest.n_sockets * sizeof *env->sockets, sizeof *env->sockets);
+	if (env->manifest.n_sockets > 0) /* without a manifest there is no arena */
+		env->sockets = arena_alloc(&env->arena, env->manifest.n_sockets * sizeof *env->sockets,
+					   sizeof *env->sockets);
 	env->pids = array(env->pids_cap, sizeof *env->pids);
 	env->clients = array(ADMIN_CLIENTS_MAX, sizeof *env->clients);
 	env->started = sys_map((env->manifest.host.max_programs + 1U) * sizeof *env->started); /* arguments, too */
@@ -129,9 +130,9 @@ static int make_units(struct env *env)
 	if (env->scratch != NULL)
 		sys_keep_from_children(env->scratch->name,
 				       sizeof *env->scratch - offsetof(struct launch_scratch, name));
-	if (!env->units || !env->programs || !env->files || !env->sockets || !env->changed || !env->to_measure ||
-	    !env->reach_list || !env->reach_seen || !env->pids || !env->clients || !env->started ||
-	    !env->scratch || environment_make_room(env, &env->manifest) < 0)
+	if (!env->units || !env->programs || !env->files || (env->manifest.n_sockets > 0 && !env->sockets) ||
+	    !env->changed || !env->to_measure || !env->reach_list || !env->reach_seen || !env->pids ||
+	    !env->clients || !env->started || !env->scratch || environment_make_room(env, &env->manifest) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < env->manifest.n_sockets; i++)
 		env->sockets[i] = -1;

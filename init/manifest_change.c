@@ -30,7 +30,7 @@ struct manifest_next {
 	struct span was, is;
 	const char *changes; /* lines */
 	int kept;	     /* a memfd with is; -1: not yet */
-	bool done;  /* the worker has come to an end, good or bad … */
+	bool done;	     /* the worker has come to an end, good or bad … */
 	bool begun; /* … it was good, and services are stopped for it: from here on nothing can be refused */
 	char problem[512], warnings[2048];
 };

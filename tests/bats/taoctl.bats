@@ -228,8 +228,8 @@ services.out (taken out)" ]
 	[[ $stderr == *"services.c.env.X"* ]]
 	run --separate-stderr -1 ctl reload manifest "$work/nowhere" --dry-run
 	[[ $stderr == *"nowhere: No such file"* ]]
-	run --separate-stderr -2 ctl reload manifest
-	[[ $stderr == *"manifest [FILE] --dry-run" ]]
+	run --separate-stderr -2 ctl reload manifest "$work/was.json"
+	[[ $stderr == *"manifest [FILE] --dry-run, or service SERVICE..." ]]
 	run -2 ctl reload --dry-run
 	run -2 ctl reload strange
 	# What stands in it is for those who may do all.

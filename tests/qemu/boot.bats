@@ -104,6 +104,16 @@ shell() # NAME COMMAND [KEYS]
 	ended "rebooting"
 }
 
+@test "no manifest: PID 1 stays, says so, and taoctl reaches it" {
+	append=tao.manifest=/nowhere
+	image "$(host "\"a\": { \"exec\": [\"/bin/probe\", \"wait\"] }")"
+	start_vm
+	console_says "PID 1 stays"
+	grep -qF "/nowhere: No such file or directory; write a manifest there" "$work/console"
+	ctrl_alt_del
+	ended "rebooting"
+}
+
 @test "a service that cannot be measured fails alone; the machine goes on" {
 	image "$(host "\"bad\": { \"exec\": [\"/bin/nothere\"] }, \"dir\": { \"exec\": [\"/etc\"] },
 		$(shell look 'until [ $(NO_COLOR=1 taoctl list | grep -cE \"^(bad|dir) +failed\") = 2 ]; do sleep 0.1; done; echo looked' ', "essential": true')")"
