@@ -464,3 +464,18 @@ down()
 	up_with_tpm
 	[ "$name" = "$first" ]
 }
+
+@test "TPM: a domain's key is added to a host whose keys were sealed without one" {
+	tpm_host
+	up_with_tpm
+	first=$name
+	key=$("$tools/taopolicy" keygen "$dir/domain")
+	sed -i "s|\"dir\": \"$dir/tpm\"|\"dir\": \"$dir/tpm\", \"domain_key\": \"$key\"|" "$work/manifest.json"
+	run --separate-stderr -0 ctl reload manifest
+	[ "$output" = "host.root.domain_key (new)" ]
+	down
+	up_with_tpm
+	[ "${name%%.PCRs*}" = "${first%%.PCRs*}" ]
+	run ! grep -q "new keys" "$work/log"
+	down
+}
