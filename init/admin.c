@@ -12,7 +12,6 @@
 #include "admin_host.h"
 #include "events.h"
 #include "log.h"
-#include "manifest_change.h"
 #include "rpc.h"
 #include "sys.h"
 
@@ -369,7 +368,7 @@ static bool check_manifest(struct admin_call *call)
 	else if (env->manifest_problem[0] != '\0')
 		snprintf(call->error, sizeof call->error, "%s", env->manifest_problem);
 	else
-		call->text = manifest_changes(env);
+		call->text = env->manifest_changes;
 	call->response.has_missed = env->manifest.host.root_device != NULL;
 	call->response.missed = WAIT_BOOT;
 	return env->manifest_next == NULL;

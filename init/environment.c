@@ -25,7 +25,6 @@
 #include "root_worker.h"
 #include "sys.h"
 #include "sys_child.h"
-#include "sys_output.h"
 
 #define EXIT_OURS 255
 /* A root that cannot be opened because its worker died: so often is it tried. */
@@ -72,10 +71,7 @@ static int read_manifest(struct env *env)
 		return problem(env, EXIT_MANIFEST, diag.text);
 	}
 	env->have_manifest = true;
-	/* Not in our own memory: it is looked at hardly ever. */
-	env->manifest_kept = sys_memory("tao-manifest", 0);
-	if (env->manifest_kept >= 0)
-		(void)sys_write_all(env->manifest_kept, kept.p, kept.n);
+	env->manifest_kept = manifest_keep(kept);
 	manifest_unload(kept);
 	return 0;
 }
@@ -251,6 +247,8 @@ int environment_name_guard(struct env *env)
 {
 	struct host *host = &env->manifest.host;
 	struct wr name = wr_to(host->guard_name, sizeof host->guard_name);
+	env->guard.class = host->guard;
+	memcpy(env->guard.key, host->guard_key.b, sizeof env->guard.key);
 	if (env->guard.class == NULL)
 		return 0;
 	int r = env->guard.class->identity(&env->guard, &name);
@@ -286,8 +284,6 @@ int environment_open(struct env *env)
 	if (!locked)
 		log_warning("the host's keys may be swapped out: RLIMIT_MEMLOCK is too low to lock them");
 	/* The domain, the factories with their channels, the admin channels, and last the parent: the root. */
-	env->guard.class = env->manifest.host.guard;
-	memcpy(env->guard.key, env->manifest.host.guard_key.b, sizeof env->guard.key);
 	env->manifest.host.manifest_path = env->manifest_path;
 	if (environment_name_guard(env) < 0 || record_open(env) < 0) {
 		log_error("cannot begin: no memory for the event log");

@@ -247,7 +247,7 @@ bool shutdown_is_over(const struct env *env);
 void shutdown_kill(struct env *env); /* whatever still runs, at once */
 void shutdown_timer(struct env *env);
 
-/* The guard's part of every name, which the root measures, too, into manifest.host; then what the host is called, and what
+/* The guard of manifest.host, and its part of every name, which the root measures, too, into manifest.host; then what the host is called, and what
  * hosted programs' names begin with, from identity. */
 int environment_name_guard(struct env *env);
 int environment_name_host(struct env *env);

@@ -279,6 +279,8 @@ int manifest_load(const char *file, struct arena *arena, struct manifest *manife
 		  struct diag *diag, struct wr *warnings, struct span *kept);
 
 void manifest_unload(struct span kept);
+/* kept in a memfd, outside of our own memory: it is looked at hardly ever. -errno: there is none. */
+int manifest_keep(struct span kept);
 
 /* Gives every service a place that it keeps while the host runs: the one that a service of its name has in was; others one
  * that is free there. was NULL: the host begins. Places that stay free have services without a name that are never started;

@@ -10,7 +10,6 @@
 #include "output.h"
 #include "root_worker.h"
 #include "sys.h"
-#include "sys_output.h"
 
 /* A disk that takes longer is taken for one that never answers. */
 #define READ_TIMEOUT (30 * NS_PER_S)
@@ -117,8 +116,6 @@ static void reseal(struct env *env, struct manifest_next *next, int socket)
 	next->manifest.host.firmware_log = host->firmware_log;
 	next->manifest.host.manifest_path = host->manifest_path;
 	*host = next->manifest.host;
-	env->guard.class = host->guard;
-	memcpy(env->guard.key, host->guard_key.b, sizeof env->guard.key);
 	if (environment_name_guard(env) < 0 ||
 	    sys_recv_wait(socket, file_key, sizeof file_key, NULL, 0, NULL) != (ssize_t)sizeof file_key)
 		why_not(next, "the keys are not to be had");
@@ -278,11 +275,6 @@ void manifest_timer(struct env *env)
 		sys_kill(env->workers[WORKER_MANIFEST].pid, SIGKILL); /* its end is told, then */
 }
 
-struct span manifest_changes(const struct env *env)
-{
-	return env->manifest_changes;
-}
-
 static void refuse(struct env *env, const char *why)
 {
 	bool named = strncmp(why, env->manifest_path, strlen(env->manifest_path)) == 0; /* as the parser does it */
@@ -306,13 +298,6 @@ static void begin(struct env *env)
 		next->back[u] = env->units[u].state == UNIT_FAILED;
 		unit_stop_for(env, u, next->back);
 	}
-}
-
-/* Not in our own memory: it is looked at hardly ever. */
-static bool keep_files(struct env *env, struct span files)
-{
-	int kept = env->manifest_next->kept = sys_memory("tao-manifest", 0);
-	return kept >= 0 && sys_write_all(kept, files.p, files.n) >= 0;
 }
 
 static void keep_arena(struct env *env)
@@ -346,7 +331,7 @@ void manifest_worker_ended(struct env *env)
 		refuse(env, "the worker that reads it has died, or took too long");
 	else if (next->problem[0] != '\0')
 		refuse(env, next->problem);
-	else if (!keep_files(env, next->is) || environment_make_room(env, &next->manifest) < 0 ||
+	else if ((next->kept = manifest_keep(next->is)) < 0 || environment_make_room(env, &next->manifest) < 0 ||
 		 sys_map_private(next->arena.base, MANIFEST_ARENA, next->arena.n) < 0)
 		refuse(env, "no memory for it");
 	else if (env->manifest.host.root_device == NULL)

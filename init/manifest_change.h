@@ -18,8 +18,6 @@
  * nothing. ERR_STATE: the host begins or ends. ERR_BUSY: another one is under way.
  * ERR_NO_SPACE: no memory or process for it. */
 int manifest_reload(struct env *env);
-/* What the last one changed: lines as manifest_diff() has them, until the next. */
-struct span manifest_changes(const struct env *env);
 
 /* For the environment. */
 void manifest_worker_ended(struct env *env);

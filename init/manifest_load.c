@@ -6,6 +6,7 @@
 #include "manifest.h"
 #include "sys.h"
 #include "sys_machine.h"
+#include "sys_output.h"
 
 /* Above what systemd gives to anybody (its UIDS-GIDS page lists the range as unused), below 2^31. */
 #define UID_BASE 0x70000000U
@@ -169,4 +170,13 @@ int manifest_load(const char *file, struct arena *arena, struct manifest *manife
 void manifest_unload(struct span kept)
 {
 	sys_unmap((void *)(uintptr_t)kept.p, LOADING_BYTES);
+}
+
+int manifest_keep(struct span kept)
+{
+	int fd = sys_memory("tao-manifest", 0);
+	int r = fd < 0 ? fd : sys_write_all(fd, kept.p, kept.n);
+	if (r < 0 && fd >= 0)
+		sys_close(fd);
+	return r < 0 ? r : fd;
 }
