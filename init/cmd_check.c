@@ -31,10 +31,10 @@ static int measure_one(int worker, const struct service *s, uint16_t u, bool che
 {
 	static uint8_t buffer[MEASURE_MESSAGE_MAX];
 	struct wr out = wr_to(buffer, sizeof buffer);
-	int fds[2], n_fds = 0;
+	int fds[MEASURE_FDS_MAX], n_fds = 0;
 	if (measure_pack(s, u, check_user, &out) < 0 || sys_send(worker, wr_span(&out), NULL, 0) < 0)
 		return -1;
-	ssize_t n = sys_recv_wait(worker, reply, sizeof *reply, fds, 2, &n_fds);
+	ssize_t n = sys_recv_wait(worker, reply, sizeof *reply, fds, MEASURE_FDS_MAX, &n_fds);
 	for (int i = 0; i < n_fds; i++)
 		sys_close(fds[i]);
 	reply->text[sizeof reply->text - 1] = '\0';
@@ -43,6 +43,7 @@ static int measure_one(int worker, const struct service *s, uint16_t u, bool che
 
 struct measured_program {
 	struct digest program, files;
+	struct part_digests parts;
 	bool ok;
 };
 
@@ -53,7 +54,8 @@ static bool judge(const char *file, const struct service *s, const struct measur
 		return false;
 	}
 	if (s->sha256 != NULL && memcmp(s->sha256, &reply->program, sizeof *s->sha256) != 0) {
-		fprintf(stderr, "%s: services.%s.sha256: %s has another SHA-256: ", file, s->name, s->exec[0]);
+		fprintf(stderr, "%s: services.%s.sha256: %s has another SHA-256: ", file, s->name,
+			measure_path(s));
 		for (int i = 0; i < 32; i++)
 			fprintf(stderr, "%02x", reply->program.b[i]);
 		fputs("; put that in if the change was meant\n", stderr);
@@ -69,7 +71,10 @@ static bool same_name(const struct service *a, const struct measured_program *ma
 	if (memcmp(&ma->program, &mb->program, sizeof ma->program) != 0 ||
 	    memcmp(&ma->files, &mb->files, sizeof ma->files) != 0 || (a->n_files > 0) != (b->n_files > 0) ||
 	    a->measure_args != b->measure_args || a->measure_entry != b->measure_entry ||
-	    a->trust_rootfs != b->trust_rootfs || a->privileged != b->privileged)
+	    a->trust_rootfs != b->trust_rootfs || a->privileged != b->privileged || a->factory != b->factory ||
+	    memcmp(&ma->parts, &mb->parts, sizeof ma->parts) != 0)
+		return false;
+	if (a->machine != NULL && strcmp(a->machine->command_line, b->machine->command_line) != 0)
 		return false;
 	if (a->measure_entry && memcmp(&a->entry, &b->entry, sizeof a->entry) != 0)
 		return false;
@@ -125,8 +130,9 @@ static void ask_execute(const char *file, struct env *env, const struct measured
 	const struct manifest *m = &env->manifest;
 	env->units = calloc((size_t)m->n_services + 1, sizeof *env->units);
 	env->programs = calloc(2 * ((size_t)m->n_services + 1), sizeof *env->programs);
+	env->parts = calloc((size_t)m->n_services + 1, sizeof *env->parts);
 	env->scratch = calloc(1, sizeof *env->scratch);
-	if (env->units == NULL || env->programs == NULL || env->scratch == NULL)
+	if (env->units == NULL || env->programs == NULL || env->parts == NULL || env->scratch == NULL)
 		return;
 	env->files = env->programs + m->n_services + 1;
 	if (!find_name(env)) {
@@ -138,8 +144,7 @@ static void ask_execute(const char *file, struct env *env, const struct measured
 	}
 	for (uint16_t u = 0; u < m->n_services; u++) {
 		struct wr out = wr_to(text, sizeof text);
-		env->programs[u] = programs[u].program;
-		env->files[u] = programs[u].files;
+		launch_take_digests(env, u, programs[u].program, programs[u].files, programs[u].parts.b);
 		if (programs[u].ok && boundary_explain(env, u, "Execute", NULL, 0, &out) != ALLOW)
 			fprintf(stderr, "warning: %s: services.%s: the policy does not let it run (%.*s)\n", file,
 				m->services[u].name, (int)strcspn((const char *)text + 8, "\n"),
@@ -206,8 +211,10 @@ static bool check_programs(const char *file, const struct manifest *m, bool can_
 			good = false;
 			break;
 		}
-		programs[u] = (struct measured_program){ reply.program, reply.files,
-							 judge(file, &m->services[u], &reply) };
+		programs[u] = (struct measured_program){
+			.program = reply.program, .files = reply.files, .ok = judge(file, &m->services[u], &reply)
+		};
+		memcpy(programs[u].parts.b, reply.parts, sizeof reply.parts);
 		good = good && programs[u].ok;
 	}
 	sys_close(fds[0]);

@@ -111,6 +111,7 @@ static int make_units(struct env *env)
 		env->pids_cap *= 2;
 	env->units = array(n, sizeof *env->units);
 	env->programs = array(n, sizeof *env->programs);
+	env->parts = array(n, sizeof *env->parts);
 	env->files = array(n, sizeof *env->files);
 	env->changed = array(n, sizeof *env->changed);
 	env->to_measure = array(n, sizeof *env->to_measure);

@@ -195,6 +195,7 @@ struct env {
 	/* The units. */
 	struct unit *units;
 	struct digest *programs, *files; /* as measured for the last start; files where there are any */
+	struct part_digests *parts;	 /* … and parts */
 	uint16_t *successors;		 /* of unit u: [successor_at[u], successor_at[u + 1]) */
 	uint32_t *successor_at;
 	uint16_t *changed; /* ring of units whose neighbours are to be told */
@@ -270,6 +271,10 @@ void launch_worker_lost(struct env *env);     /* asks everything again */
 int launch_start(struct env *env, uint16_t u,
 		 const struct measured *measured); /* of what was admitted: channel → start → notify */
 /* The record worker has answered for what record_hold() was given; m stays the caller's. */
+void launch_close(const struct measured *m);
+/* What the worker measured, as names and policies have it. */
+void launch_take_digests(const struct env *env, uint16_t u, struct digest program, struct digest files,
+			 const struct digest *parts);
 void launch_recorded(struct env *env, uint16_t u, const struct measured *m, int error, const char *text);
 void launch_exec_event(struct env *env, uint16_t u);
 void launch_ended(struct env *env, uint16_t u); /* the main process is gone: forget what belonged to it */

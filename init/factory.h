@@ -22,9 +22,11 @@ extern const struct chan_class chan_socketpair;
 struct measured {
 	int image;    /* sealed memfd of the program; what runs */
 	int files;    /* mount fd of the private read-only tmpfs, or -1 (DESIGN, section 4.3) */
+	int parts[MEASURE_PARTS_MAX]; /* sealed memfds of the service's parts, in their order; -1 */
 	bool by_path; /* the program has an interpreter and stands in files: run by its (covered) path */
 	struct digest program;
 	struct digest files_digest;
+	struct digest part_digests[MEASURE_PARTS_MAX];
 	uint64_t admitted; /* under which policy (policy_changes) it may run */
 };
 
@@ -66,8 +68,17 @@ struct start_failure {
 	char step[START_STEP_MAX]; /* "uid", "exec", "filesystem.hidden /home", …; NUL-terminated */
 };
 
+/* Which keys of an entry a factory is for; the others are refused. */
+enum factory_takes {
+	FACTORY_EXEC = 1,   /* a program of this host, which must be there, and what is measured with it */
+	FACTORY_IMAGE = 2,  /* image and what belongs to it; exec is a program in it */
+	FACTORY_KERNEL = 4, /* kernel, initrd and what belongs to them */
+};
+
 struct factory_class {
 	const char *name;
+	const char *ext;    /* what its programs are called in names: .Program([…]) */
+	unsigned takes;	    /* enum factory_takes */
 	const struct chan_class *chan;
 	/* Forks; never waits for the child. 0 or -errno (EAGAIN, ENOMEM: try again later). */
 	int (*start)(const struct start_plan *plan, struct started *started);

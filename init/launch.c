@@ -39,7 +39,10 @@ static void write_program(const struct env *env, uint16_t u, struct wr *out)
 			args[n_args++] = span_str(s->exec[i]);
 	}
 	struct program_name name = {
+		.ext = s->factory->ext,
 		.sha256 = env->programs[u].b,
+		.machine = s->machine != NULL ? env->parts[u].b[0].b : NULL,
+		.command_line = span_str(s->machine != NULL ? s->machine->command_line : ""),
 		.args = args,
 		.n_args = n_args,
 		.files_sha256 = s->n_files > 0 ? env->files[u].b : NULL,
@@ -134,6 +137,42 @@ static void close_all(const int *fds, int n)
 		sys_close(fds[i]);
 }
 
+void launch_close(const struct measured *m)
+{
+	if (m->image >= 0)
+		sys_close(m->image);
+	if (m->files >= 0)
+		sys_close(m->files);
+	for (int i = 0; i < MEASURE_PARTS_MAX; i++)
+		if (m->parts[i] >= 0)
+			sys_close(m->parts[i]);
+}
+
+/* The descriptors come in the order of the reply; false if they are not those. */
+static bool take_fds(const struct service *s, const struct measure_reply *reply, const int *fds, int n_fds,
+		     struct measured *m)
+{
+	int n = 0;
+	if (!reply->has_image || reply->n_parts != s->n_parts || n_fds != 1 + reply->has_files + reply->n_parts)
+		return false;
+	m->image = fds[n++];
+	m->files = reply->has_files ? fds[n++] : -1;
+	for (int i = 0; i < MEASURE_PARTS_MAX; i++)
+		m->parts[i] = i < s->n_parts ? fds[n++] : -1;
+	m->program = reply->program;
+	m->files_digest = reply->files;
+	memcpy(m->part_digests, reply->parts, sizeof m->part_digests);
+	return true;
+}
+
+static bool is_sealed(const struct service *s, const struct measured *m)
+{
+	bool good = measure_check_image(m->image, s->debuggable) == 0;
+	for (int i = 0; i < s->n_parts; i++)
+		good = good && measure_check_image(m->parts[i], false) == 0;
+	return good;
+}
+
 /* The manifest asks for what cannot be: at boot, where nobody is there to mend it, that is as bad as a manifest
  * that cannot be read. A machine goes on with its other services. */
 static void refuse(struct env *env, uint16_t u)
@@ -181,7 +220,7 @@ static bool measured(struct env *env, uint16_t u, const struct measure_reply *re
 {
 	struct unit *unit = &env->units[u];
 	const struct service *s = service_of(env, u);
-	struct measured m = { .image = -1, .files = -1, .by_path = reply->by_path != 0 };
+	struct measured m = { .by_path = reply->by_path != 0 };
 	if (reply->error != 0) {
 		unit_say(unit, "%s", reply->text);
 		if (reply->error == -EAGAIN || reply->error == -ENOMEM || reply->error == -ENFILE ||
@@ -191,16 +230,12 @@ static bool measured(struct env *env, uint16_t u, const struct measure_reply *re
 			refuse(env, u);
 		return false;
 	}
-	if (n_fds != (reply->has_image ? 1 : 0) + (reply->has_files ? 1 : 0) || !reply->has_image) {
+	if (!take_fds(s, reply, fds, n_fds, &m)) {
 		unit_say(unit, "the measure worker sent no image");
 		unit_event(env, u, ON_REFUSED);
 		return false;
 	}
-	m.image = fds[0];
-	m.files = reply->has_files ? fds[1] : -1;
-	m.program = reply->program;
-	m.files_digest = reply->files;
-	if (measure_check_image(m.image, s->debuggable) < 0) {
+	if (!is_sealed(s, &m)) {
 		unit_say(unit, "the measure worker sent an image that is not sealed");
 		unit_event(env, u, ON_REFUSED);
 		return false;
@@ -220,9 +255,10 @@ void launch_reply(struct env *env)
 	/* Bounded: the others wait for us. */
 	for (int i = 0; i < MEASURING_MAX; i++) {
 		struct measure_reply reply;
-		int fds[2], n_fds = 0;
+		int fds[MEASURE_FDS_MAX], n_fds = 0;
 		bool kept = false;
-		ssize_t n = sys_recv(env->workers[WORKER_MEASURE].fd, &reply, sizeof reply, fds, 2, &n_fds);
+		ssize_t n = sys_recv(env->workers[WORKER_MEASURE].fd, &reply, sizeof reply, fds, MEASURE_FDS_MAX,
+				     &n_fds);
 		if (n < 0 || n == 0)
 			return;
 		if (n == (ssize_t)sizeof reply) {
@@ -312,6 +348,24 @@ static void printable(const struct env *env, uint16_t u, char *text, size_t cap)
 	text[t.n] = '\0';
 }
 
+void launch_take_digests(const struct env *env, uint16_t u, struct digest program, struct digest files,
+			 const struct digest *parts)
+{
+	const struct service *s = service_of(env, u);
+	env->programs[u] = program;
+	if (s->n_files > 0)
+		env->files[u] = files;
+	if (s->machine == NULL)
+		return;
+	/* Its program is all that decides what it does; which emulator executes that does not. */
+	struct sha256 hash;
+	sha256_init(&hash, sha256_pick());
+	memcpy(env->parts[u].b, parts, sizeof env->parts[u].b);
+	sha256_update(&hash, span_of(parts, sizeof env->parts[u].b));
+	sha256_update(&hash, span_str(s->machine->command_line));
+	sha256_out(&hash, env->programs[u].b);
+}
+
 /* Name and policy: 0, or with the reason said -EBADMSG (not what the manifest pins) or -EACCES. */
 static int admit(struct env *env, uint16_t u, struct measured *m)
 {
@@ -326,12 +380,10 @@ static int admit(struct env *env, uint16_t u, struct measured *m)
 		unit_say(unit,
 			 "%s: its SHA-256 is %s, not the one in the manifest; if the change was meant, set "
 			 "services.%s.sha256",
-			 s->exec[0], hex, s->name);
+			 measure_path(s), hex, s->name);
 		return -EBADMSG;
 	}
-	env->programs[u] = m->program;
-	if (s->n_files > 0)
-		env->files[u] = m->files_digest;
+	launch_take_digests(env, u, m->program, m->files_digest, m->part_digests);
 	launch_name(env, u, false, &w);
 	if (w.err != ERR_NONE) {
 		unit_say(unit, "its name would be longer than %d bytes; leave measure.args out", LAUNCH_NAME_MAX);

@@ -97,6 +97,42 @@ struct service_socket {
 	gid_t gid;
 };
 
+/* What a service's factory may be given besides a program. */
+#define MEASURE_PARTS_MAX 3
+struct part_digests {
+	struct digest b[MEASURE_PARTS_MAX];
+};
+
+/* What a container is made of, besides what every service has. */
+struct container {
+	const char *image;	     /* a file, or the directory of an OCI image layout; absolute */
+	const struct digest *verity; /* the image is a file system with this root hash; NULL: it is unpacked */
+	uint64_t root_size;	     /* bytes that its root may take */
+	bool host_network;
+	const char *network; /* the path of a network namespace, or NULL: one of its own, or the host's */
+	const struct mount_entry *mounts; /* in its root */
+	int n_mounts;
+	uid_t uid_base; /* its ids from 0 to CONTAINER_IDS - 1 are the host's from here on; 0: root in it is us, and it has no
+			 * other ids */
+	uid_t uid, gid; /* in it */
+};
+
+/* As many as any distribution of Linux gives out. */
+#define CONTAINER_IDS 65536U
+
+#define MACHINE_DISKS_MAX 8
+
+/* What a virtual machine is made of; its kernel, initrd and firmware are the service's parts, in this order. */
+struct machine {
+	const char *command_line;
+	uint64_t memory; /* bytes */
+	unsigned cpus;
+	const char *accel; /* as QEMU names it */
+	const char *const *disks; /* files or devices, absolute */
+	int n_disks;
+	bool console; /* its first serial port is the service's output */
+};
+
 struct service {
 	const char *name;
 	const struct factory_class *factory; /* process unless the manifest says otherwise */
@@ -137,6 +173,11 @@ struct service {
 	const struct digest *sha256; /* the pin, or NULL */
 	struct digest entry;	     /* SHA-256 of the entry in RFC 8785 form (docs/entry-hash.md) */
 	const char *const *files;    /* measure.files, absolute, in the order of the manifest */
+	/* Absolute; read whole into sealed memory, one by one, for a factory that is given more than a program. */
+	const char *const *parts;
+	int n_parts;
+	const struct container *container; /* NULL: it is none */
+	const struct machine *machine;	   /* NULL: it is none */
 	uint64_t capabilities;	     /* bit CAP_x */
 	const struct service_limit *limits;
 	bool limits_required;		       /* those of the group by the cgroup, or not at all */

@@ -393,6 +393,7 @@ static void clear_place(struct env *env, uint16_t u)
 	unit_init(&env->units[u]);
 	memset(&env->programs[u], 0, sizeof env->programs[u]);
 	memset(&env->files[u], 0, sizeof env->files[u]);
+	memset(&env->parts[u], 0, sizeof env->parts[u]);
 }
 
 static void start_all(struct env *env, const struct manifest_next *next)

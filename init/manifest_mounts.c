@@ -127,9 +127,8 @@ static int read_mount(struct reader *reader, const cJSON *value, struct mount_en
 	return ERR_NONE;
 }
 
-TAKE(host, mounts)
+int read_mounts(struct reader *reader, const cJSON *value, const struct mount_entry **into, int *count)
 {
-	struct host *host = into;
 	int n = 0, i = 0;
 	int r = read_list(reader, value, 0, MOUNTS_MAX,
 			  "[{\"source\": \"/dev/nvme0n1\", \"target\": \"/data\", \"type\": \"ext4\"}]", &n);
@@ -140,9 +139,15 @@ TAKE(host, mounts)
 		return read_no_memory(reader);
 	for (const cJSON *at = value->child; at != NULL && r == 0; at = at->next)
 		r = read_mount(reader, at, &list[i++]);
-	host->mounts = list;
-	host->n_mounts = n;
+	*into = list;
+	*count = n;
 	return r;
+}
+
+TAKE(host, mounts)
+{
+	struct host *host = into;
+	return read_mounts(reader, value, &host->mounts, &host->n_mounts);
 }
 
 /* ---- what an initramfs does besides ---- */

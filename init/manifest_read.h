@@ -130,6 +130,10 @@ int read_signal(struct reader *reader, const cJSON *value, int *signal);
 bool read_privilege(uint64_t capabilities, const char **name, const char **reason);
 /* What has to hold between the keys of manifest_confine.c. */
 int read_check_confinement(struct reader *reader, const cJSON *value, const struct service *service);
+/* What has to hold between factory and the keys of manifest_factory.c, and what follows from them. */
+int read_check_factory(struct reader *reader, const cJSON *value, struct service *service);
+/* A list of mounts, into the arena. */
+int read_mounts(struct reader *reader, const cJSON *value, const struct mount_entry **into, int *count);
 /* What has to hold between the keys of manifest_when.c. */
 int read_check_when(struct reader *reader, const cJSON *value, const struct service *service);
 int read_service(struct reader *reader, const cJSON *value, struct service *service);

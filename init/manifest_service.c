@@ -271,21 +271,6 @@ TAKE(service, limits)
 	return read_limits(reader, value, into);
 }
 
-TAKE(service, factory)
-{
-	static const char *const words[] = {
-#define FACTORY(id) #id,
-#include "factory.def"
-#undef FACTORY
-		NULL
-	};
-	static const char *const later[] = { "container", "vm", NULL };
-	int i = 0, r = read_word(reader, value, words, later, &i);
-	if (r == 0)
-		((struct service *)into)->factory = factory_find(words[i]);
-	return r;
-}
-
 TAKE(tao, max_message)
 {
 	uint64_t n = 0;
@@ -308,9 +293,11 @@ static const cJSON *get(const cJSON *value, const char *key)
 
 static int check_measure(struct reader *reader, const cJSON *value, const struct service *s)
 {
-	size_t bytes = sizeof(struct measure_request) + strlen(s->exec[0]) + 1;
+	size_t bytes = sizeof(struct measure_request) + strlen(measure_path(s)) + 1;
 	for (int i = 0; i < s->n_files; i++)
 		bytes += strlen(s->files[i]) + 1;
+	for (int i = 0; i < s->n_parts; i++)
+		bytes += strlen(s->parts[i]) + 1;
 	if (bytes > MEASURE_MESSAGE_MAX)
 		return read_fail(
 			reader, value, ERR_TOO_LARGE,
@@ -330,12 +317,12 @@ static int check_measure(struct reader *reader, const cJSON *value, const struct
 	return ERR_NONE;
 }
 
-static int check(struct reader *reader, const cJSON *value, const struct service *s)
+static int check(struct reader *reader, const cJSON *value, struct service *s)
 {
 	const char *name, *reason;
-	if (s->exec == NULL)
-		return read_fail(reader, value, ERR_MALFORMED,
-				 "has no \"exec\"; write \"exec\": [\"/path/of/program\"]");
+	int r = read_check_factory(reader, value, s);
+	if (r < 0)
+		return r;
 	if (!s->privileged && read_privilege(s->capabilities, &name, &reason))
 		return read_fail(
 			reader, get(value, "capabilities"), ERR_DENIED,
@@ -351,7 +338,7 @@ static int check(struct reader *reader, const cJSON *value, const struct service
 			reader, get(value, "max_restarts"), ERR_MALFORMED,
 			"counts nothing where nothing is restarted; write \"restart\": \"on-failure\", or take "
 			"it out");
-	int r = read_check_when(reader, value, s);
+	r = read_check_when(reader, value, s);
 	if (r == 0)
 		r = read_check_confinement(reader, value, s);
 	return r < 0 ? r : check_measure(reader, value, s);

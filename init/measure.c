@@ -38,6 +38,25 @@ static int check_kind(const struct measure_job *job, const struct image *image, 
 		image->interpreter, image->kind == PROGRAM_DYNAMIC ? " (see ldd)" : "");
 }
 
+/* Into fds; these stay the cache's. */
+static int measure_parts(struct measure_state *state, const struct measure_job *job, struct measure_reply *reply,
+			 int *fds)
+{
+	for (int i = 0; i < job->request.n_parts; i++) {
+		struct opened file;
+		int r = measure_open(job, job->parts[i], USE_PART, &file, reply);
+		if (r < 0)
+			return r;
+		const struct image *image = image_get(state, false, job->parts[i], &file, reply);
+		if (image == NULL)
+			return reply->error;
+		reply->parts[i] = image->digest;
+		fds[i] = image->fd;
+	}
+	reply->n_parts = (uint8_t)job->request.n_parts;
+	return 0;
+}
+
 static int measure(struct measure_state *state, const struct measure_job *job, struct measure_reply *reply,
 		   int *mount)
 {
@@ -69,23 +88,26 @@ static void answer(struct measure_state *state, int socket, struct span message)
 {
 	static struct measure_job job;
 	struct measure_reply reply = { .id = 0 };
-	int fds[2], n = 0, mount = -1, image = -EINVAL;
+	int fds[MEASURE_FDS_MAX], parts[MEASURE_PARTS_MAX], n = 0, mount = -1, image = -EINVAL;
 	if (message.n >= sizeof reply.id)
 		memcpy(&reply.id, message.p, sizeof reply.id);
 	if (measure_unpack(message, &job))
 		image = measure(state, &job, &reply, &mount);
 	else
 		measure_refuse(&reply, "measure worker", EINVAL, "malformed request");
-	if (image >= 0) {
+	int r = image < 0 ? image : measure_parts(state, &job, &reply, parts);
+	if (r >= 0) {
 		reply.has_image = 1;
 		fds[n++] = image;
 	} else {
-		reply.error = image;
+		reply.error = r;
 	}
-	if (mount >= 0) {
+	if (r >= 0 && mount >= 0) {
 		reply.has_files = 1;
 		fds[n++] = mount;
 	}
+	for (int i = 0; i < reply.n_parts; i++)
+		fds[n++] = parts[i];
 	sys_send_wait(socket, span_of(&reply, sizeof reply), fds, n);
 	if (mount >= 0)
 		sys_close(mount);

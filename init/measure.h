@@ -25,9 +25,10 @@ enum measure_flag {
 	MEASURE_TRUST_ROOTFS = 1, /* an interpreter is allowed without listing files */
 	MEASURE_DEBUGGABLE = 2,	  /* the image may be read, so that the process can be traced */
 	MEASURE_CHECK_USER = 4,	  /* refuse what uid/gid/groups could not execute */
+	MEASURE_IMAGE = 8,	  /* the path is no program, but a container's image */
 };
 
-/* Followed by path and n_files paths, each NUL-terminated. */
+/* Followed by path, n_files paths and n_parts paths, each NUL-terminated. */
 struct measure_request {
 	uint64_t id; /* given back */
 	uint32_t flags;
@@ -35,6 +36,7 @@ struct measure_request {
 	gid_t gid;
 	uint16_t n_groups;
 	uint16_t n_files;
+	uint16_t n_parts;
 	gid_t groups[MEASURE_GROUPS_MAX];
 };
 
@@ -43,12 +45,23 @@ struct measure_reply {
 	int32_t error;	   /* 0; -errno of the refusal */
 	uint8_t has_image; /* fds attached, in this order */
 	uint8_t has_files;
+	uint8_t n_parts; /* all the job's, or 0 */
 	uint8_t by_path;
 	uint8_t cached; /* nothing was hashed anew */
 	struct digest program;
 	struct digest files;
+	struct digest parts[MEASURE_PARTS_MAX];
 	char text[256]; /* why not and the remedy, for people; NUL-terminated */
 };
+
+/* The descriptors of an answer. */
+#define MEASURE_FDS_MAX (2 + MEASURE_PARTS_MAX)
+
+/* The program, or the image that a container is made of. */
+static inline const char *measure_path(const struct service *service)
+{
+	return service->container != NULL ? service->container->image : service->exec[0];
+}
 
 /* Packs a request for a service: bytes, or ERR_TOO_LARGE. */
 int measure_pack(const struct service *service, uint64_t id, bool check_user, struct wr *out);

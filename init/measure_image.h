@@ -72,6 +72,7 @@ int measure_refuse(struct measure_reply *reply, const char *path, int error, con
 enum measure_use {
 	USE_PROGRAM, /* the user must be allowed to execute it */
 	USE_FILE,    /* to read or execute it */
+	USE_PART,    /* nothing: it is the host's, who gives it to a factory */
 };
 
 /* Opens a regular file that the job's user may use so. 0, or -errno and the reason in the reply. */

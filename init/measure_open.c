@@ -38,9 +38,15 @@ static const char *kind_of(mode_t mode)
 				: "no regular file";
 }
 
+/* The key that names it. */
+static const char *where_of(enum measure_use use)
+{
+	return use == USE_PROGRAM ? "exec" : use == USE_FILE ? "measure.files" : "the manifest";
+}
+
 static int check_stat(const char *path, enum measure_use use, const struct stat *st, struct measure_reply *reply)
 {
-	const char *where = use == USE_PROGRAM ? "exec" : "measure.files";
+	const char *where = where_of(use);
 	if (!S_ISREG(st->st_mode))
 		return measure_refuse(reply, path, EACCES, "is %s; name a regular file in %s",
 				      kind_of(st->st_mode), where);
@@ -59,7 +65,7 @@ static int check_stat(const char *path, enum measure_use use, const struct stat 
 static int not_permitted(const struct measure_job *job, const char *path, enum measure_use use, int error,
 			 struct measure_reply *reply)
 {
-	const char *where = use == USE_PROGRAM ? "exec" : "measure.files";
+	const char *where = where_of(use);
 	if (error == ENOENT || error == ENOTDIR)
 		return measure_refuse(reply, path, error, "there is no such file; correct %s", where);
 	if (error != EACCES && error != EPERM)
@@ -78,7 +84,7 @@ static int look(const char *path, enum measure_use use, struct stat *st)
 		return fd;
 	int r = sys_fstat(fd, st);
 	/* Whatever else is wrong with what is no file is said first. */
-	if (r == 0 && S_ISREG(st->st_mode)) {
+	if (r == 0 && S_ISREG(st->st_mode) && use != USE_PART) {
 		r = use == USE_FILE ? sys_may_read(fd) : sys_may_execute(fd);
 		if (r == -EACCES && use == USE_FILE)
 			r = sys_may_execute(fd);
@@ -91,7 +97,7 @@ int measure_permit(const struct measure_job *job, const char *path, enum measure
 		   struct measure_reply *reply)
 {
 	const struct measure_request *q = &job->request;
-	bool other = (q->flags & MEASURE_CHECK_USER) != 0;
+	bool other = (q->flags & MEASURE_CHECK_USER) != 0 && use != USE_PART;
 	int r = other ? sys_as_user(q->uid, q->gid, q->groups, q->n_groups) : 0;
 	bool became = r == 0;
 	if (became)

@@ -8,7 +8,9 @@ int measure_pack(const struct service *s, uint64_t id, bool check_user, struct w
 {
 	struct measure_request q = {
 		.id = id,
-		.flags = (s->trust_rootfs ? MEASURE_TRUST_ROOTFS : 0u) |
+		/* What runs a machine is the host's own, as its kernel is. */
+		.flags = (s->trust_rootfs || s->machine != NULL ? MEASURE_TRUST_ROOTFS : 0u) |
+			 (s->container != NULL ? MEASURE_IMAGE : 0u) |
 			 (s->debuggable ? MEASURE_DEBUGGABLE : 0u) | (check_user ? MEASURE_CHECK_USER : 0u),
 		.uid = s->uid,
 		.gid = s->gid,
@@ -17,12 +19,15 @@ int measure_pack(const struct service *s, uint64_t id, bool check_user, struct w
 		return ERR_TOO_LARGE;
 	q.n_groups = (uint16_t)s->n_groups;
 	q.n_files = (uint16_t)s->n_files;
+	q.n_parts = (uint16_t)s->n_parts;
 	for (int i = 0; i < s->n_groups; i++)
 		q.groups[i] = s->groups[i];
 	wr_bytes(out, &q, sizeof q);
-	wr_bytes(out, s->exec[0], strlen(s->exec[0]) + 1);
+	wr_bytes(out, measure_path(s), strlen(measure_path(s)) + 1);
 	for (int i = 0; i < s->n_files; i++)
 		wr_bytes(out, s->files[i], strlen(s->files[i]) + 1);
+	for (int i = 0; i < s->n_parts; i++)
+		wr_bytes(out, s->parts[i], strlen(s->parts[i]) + 1);
 	/* The worker reads no more than this, whatever room the caller has. */
 	return out->err != ERR_NONE || out->n > MEASURE_MESSAGE_MAX ? ERR_TOO_LARGE : (int)out->n;
 }
@@ -48,10 +53,13 @@ bool measure_unpack(struct span message, struct measure_job *job)
 	if (r.err != ERR_NONE)
 		return false;
 	memcpy(&job->request, head.p, sizeof job->request);
-	if (job->request.n_groups > MEASURE_GROUPS_MAX || job->request.n_files > MEASURE_FILES_MAX)
+	if (job->request.n_groups > MEASURE_GROUPS_MAX || job->request.n_files > MEASURE_FILES_MAX ||
+	    job->request.n_parts > MEASURE_PARTS_MAX)
 		return false;
 	job->path = take_path(&r);
 	for (int i = 0; i < job->request.n_files; i++)
 		job->files[i] = take_path(&r);
+	for (int i = 0; i < job->request.n_parts; i++)
+		job->parts[i] = take_path(&r);
 	return rd_end(&r) == ERR_NONE;
 }

@@ -12,6 +12,7 @@ struct measure_job {
 	struct measure_request request;
 	const char *path;
 	const char *files[MEASURE_FILES_MAX];
+	const char *parts[MEASURE_PARTS_MAX];
 };
 
 /* false: malformed. Any bytes are fine as input. */

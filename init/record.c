@@ -85,9 +85,7 @@ static void let_go(struct record_slot *slot)
 {
 	if (!slot->held)
 		return;
-	sys_close(slot->measured.image);
-	if (slot->measured.files >= 0)
-		sys_close(slot->measured.files);
+	launch_close(&slot->measured);
 	slot->held = false;
 }
 
@@ -238,9 +236,7 @@ static void answered(struct env *env, uint16_t u, int error, const char *text)
 		slot->recorded = slot->asked;
 	if (wanted)
 		launch_recorded(env, u, &m, error, text);
-	sys_close(m.image);
-	if (m.files >= 0)
-		sys_close(m.files);
+	launch_close(&m);
 }
 
 void record_reply(struct env *env)

@@ -90,6 +90,7 @@ uid_t sys_getuid(void);
 gid_t sys_getgid(void);
 /* fork without CLONE_VM; into the cgroup whose directory fd is given (or -1). 0 in the child. */
 pid_t sys_fork(int cgroup);
+pid_t sys_fork_into(int cgroup, unsigned namespaces); /* the same, and into new ones: CLONE_NEW* */
 pid_t sys_getppid(void);
 int sys_reaches_any(
 	void); /* is there a process, but PID 1 and us, that we may signal? 1, 0, -errno without /proc */

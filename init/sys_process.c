@@ -21,9 +21,9 @@
 
 /* musl's fork() takes locks and updates thread state that a process with one thread does not need; and no fork
  * of libc's can go into a cgroup. The child shares nothing that it could write. */
-static pid_t plain_fork(void)
+static pid_t plain_fork(unsigned namespaces)
 {
-	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	long pid = syscall(SYS_clone, SIGCHLD | (unsigned long)namespaces, 0, 0, 0, 0);
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
@@ -40,9 +40,14 @@ static int join_cgroup(int cgroup)
 
 pid_t sys_fork(int cgroup)
 {
+	return sys_fork_into(cgroup, 0);
+}
+
+pid_t sys_fork_into(int cgroup, unsigned namespaces)
+{
 	if (cgroup < 0)
-		return plain_fork();
-	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
+		return plain_fork(namespaces);
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP | namespaces,
 				   .exit_signal = SIGCHLD,
 				   .cgroup = (unsigned)cgroup };
 	long pid = syscall(SYS_clone3, &args, sizeof args);
@@ -51,7 +56,7 @@ pid_t sys_fork(int cgroup)
 	/* Container runtimes' seccomp filters answer ENOSYS to all of clone3; kernels before 5.7 E2BIG or EINVAL. */
 	if (errno != ENOSYS && errno != E2BIG && errno != EINVAL && errno != EPERM)
 		return -errno;
-	pid = plain_fork();
+	pid = plain_fork(namespaces);
 	if (pid == 0 && join_cgroup(cgroup) < 0)
 		_exit(127);
 	return (pid_t)pid;

@@ -100,7 +100,12 @@ void name_write_tpm2_prin(struct wr *out, const uint8_t spki_sha256[static 32], 
 /* .Program([sha256], ext.Args(…).Files([…]).Entry([…]).TrustRootfs().Privileged()); parts that are absent are NULL,
  * n_args < 0 or false. Order of the parts is the one above (DESIGN, section 4.4). */
 struct program_name {
+	const char *ext;       /* "Program", or what else was measured so */
 	const uint8_t *sha256; /* 32 bytes */
+	/* Of a machine, .VM([kernel], [initrd], "command line", [firmware], …): its three digests, one after another, and
+	 * the line, instead of sha256. NULL: it is none. */
+	const uint8_t *machine;
+	struct span command_line;
 	const struct span *args;
 	int n_args;		     /* -1: not in the name */
 	const uint8_t *files_sha256; /* 32 bytes or NULL */

@@ -230,8 +230,14 @@ void name_write_program(struct wr *out, const struct program_name *p)
 			 p->trust_rootfs + p->privileged;
 	wr_varint(out, NODE_SUBPRIN);
 	wr_varint(out, 1);
-	begin_ext(out, "Program", parts > 0 ? 2 : 1);
-	write_digest(out, p->sha256);
+	begin_ext(out, p->ext, (p->machine != NULL ? 4u : 1u) + (parts > 0));
+	write_digest(out, p->machine != NULL ? p->machine : p->sha256);
+	if (p->machine != NULL) {
+		write_digest(out, p->machine + 32);
+		wr_varint(out, NODE_STR);
+		wr_var_bytes(out, p->command_line);
+		write_digest(out, p->machine + 64);
+	}
 	if (parts == 0)
 		return;
 	wr_varint(out, NODE_TAIL);
