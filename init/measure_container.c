@@ -238,8 +238,11 @@ const struct image *container_get(struct measure_state *state, const struct meas
 	const char *colon = strrchr(job->path, ':');
 	int r = measure_open(job, job->path, USE_IMAGE, &file, reply);
 	/* Perhaps it is not the name of a file, but of one and of a tag. */
-	if (r == -ENOENT && colon != NULL && colon[1] != '\0' && strchr(colon, '/') == NULL)
+	if (r == -ENOENT && colon != NULL && colon[1] != '\0' && strchr(colon, '/') == NULL) {
+		reply->error = 0;
+		reply->text[0] = '\0';
 		return layout_get(state, job, (size_t)(colon - job->path), colon + 1, reply);
+	}
 	if (r < 0)
 		return NULL;
 	if (!S_ISDIR(file.st.st_mode))
