@@ -25,6 +25,7 @@
 #include "root_worker.h"
 #include "sys.h"
 #include "sys_child.h"
+#include "sys_parent.h"
 
 #define EXIT_OURS 255
 /* A root that cannot be opened because its worker died: so often is it tried. */
@@ -217,15 +218,19 @@ static void start_the_rest(struct env *env)
 static void start_workers(struct env *env)
 {
 	env->workers[WORKER_MOUNT] =
-		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0 };
-	env->workers[WORKER_ROOT] = (struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0 };
+		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	env->workers[WORKER_ROOT] =
+		(struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
 	env->workers[WORKER_AUDIT] =
-		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0 };
-	env->workers[WORKER_OUTPUT] = (struct worker){ "tao-log", output_worker, env, -1, 0, 0, 0 };
+		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	env->workers[WORKER_OUTPUT] = (struct worker){ "tao-log", output_worker, env, -1, 0, 0, 0, { 0 } };
 	env->workers[WORKER_POLICY].fd = env->workers[WORKER_MANIFEST].fd = -1;
-	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
+	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0, { 0 } };
 	env->workers[WORKER_RECORD] =
-		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0 };
+		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	if (env->manifest.host.root == &root_parent)
+		env->manifest.host.parent =
+			sys_parent_take(env->place == PLACE_MACHINE, env->workers[WORKER_ROOT].keep);
 	leave_to_others(env);
 	const struct host *host = &env->manifest.host;
 	env->mounted = host->n_mounts == 0 && host->n_modules == 0;
@@ -239,7 +244,7 @@ static void start_workers(struct env *env)
 static void start_rescue(struct env *env)
 {
 	env->workers[WORKER_ROOT] =
-		(struct worker){ "tao-root", root_cap_worker, &env->manifest.host, -1, 0, 0, 0 };
+		(struct worker){ "tao-root", root_cap_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
 	env->capping = ROOT_FAILURE_RESCUE;
 	start_or_retry(env, WORKER_ROOT);
 }
@@ -405,7 +410,12 @@ int environment_name_host(struct env *env)
 	struct span guard = span_of(env->manifest.host.guard_name, env->manifest.host.guard_name_n);
 	struct wr base = wr_to(env->base_name, sizeof env->base_name);
 	root_name_write(&env->identity, &host);
-	int r = host.err != ERR_NONE ? host.err : name_extend(wr_span(&host), guard, &base);
+	int r = host.err;
+	/* A parent's name for us has the guard in it. */
+	if (r == ERR_NONE && env->identity.name_n > 0)
+		wr_span_bytes(&base, wr_span(&host));
+	else if (r == ERR_NONE)
+		r = name_extend(wr_span(&host), guard, &base);
 	env->base_head_n = name_head_size(wr_span(&base));
 	if (r < 0 || base.err != ERR_NONE || env->base_head_n == 0)
 		return ERR_INTERNAL;
