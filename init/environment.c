@@ -271,6 +271,7 @@ int environment_open(struct env *env)
 	env->can_setuid = sys_can_setuid();
 	sys_undumpable();
 	sys_learn_oom_score();
+	env->to_tell = sys_ready_take(env->place == PLACE_MACHINE, &env->ready);
 	int status = read_manifest(env);
 	if (status != 0)
 		return status;
@@ -371,6 +372,19 @@ static void come_to_rest(struct env *env)
 		loop_timer(&env->loop, TIMER_REST(env), sys_now() + REST_NS);
 	else
 		env->loop.rest = true;
+}
+
+/* Whoever started us wants to know when all is up, or has failed. */
+static void tell(struct env *env)
+{
+	if (!env->to_tell || !env->booted || env->stopping)
+		return;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		if (env->units[u].wanted &&
+		    (1U << env->units[u].state & (1U << UNIT_UP | 1U << UNIT_DONE | 1U << UNIT_FAILED)) == 0)
+			return;
+	env->to_tell = false;
+	sys_ready_tell(env->place == PLACE_MACHINE, env->ready);
 }
 
 static void verity_recorded(struct env *env, int error, const char *text)
@@ -787,6 +801,7 @@ static void turn(struct env *env)
 	counter_turn(env);
 	policy_turn(env);
 	unit_settle_all(env);
+	tell(env);
 	manifest_turn(env);
 	admin_turn(env);
 	audit_turn(env);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 
 #include "../client/tao.h"
 #include "sys.h"
@@ -62,10 +63,42 @@ static bool find_port(const char *name, char path[static 96])
 	return found;
 }
 
-int sys_port_open(const char *name)
+/* ---- That we are up ---- */
+
+bool sys_ready_take(bool machine, int *fd)
+{
+	const char *number = getenv("TAO_READY_FD");
+	*fd = number != NULL ? take_fd((int)strtol(number, NULL, 10)) : -1;
+	return machine || *fd >= 0 || getenv("NOTIFY_SOCKET") != NULL;
+}
+
+static void notify(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t n = strlen(path);
+	if (n == 0 || n >= sizeof to.sun_path)
+		return;
+	memcpy(to.sun_path, path, n);
+	if (path[0] == '@')
+		to.sun_path[0] = '\0';
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (const struct sockaddr *)&to,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+	sys_close(fd);
+}
+
+void sys_ready_tell(bool machine, int fd)
 {
 	char path[96];
-	return find_port(name, path) ? sys_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0) : -ENOENT;
+	const char *socket_path = getenv("NOTIFY_SOCKET");
+	if (socket_path != NULL)
+		notify(socket_path);
+	if (fd < 0 && machine && find_port("tao.ready", path))
+		fd = sys_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0)
+		return;
+	sys_write(fd, "\n", 1);
+	sys_close(fd);
 }
 
 /* ---- Calls ---- */

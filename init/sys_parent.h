@@ -31,7 +31,10 @@ int sys_parent_open(struct sys_parent *parent, const char *channel, struct wr *w
 /* Makes our name longer by a binary SubPrin, and learns it. */
 int sys_parent_extend(struct sys_parent *parent, struct span subprin, struct wr *words);
 
-/* Opens the port of a name for writing; or -errno. */
-int sys_port_open(const char *name);
+/* PID 1: has whoever started us asked to be told when we are up: by $TAO_READY_FD, which becomes *fd, a high one, or -1; by
+ * $NOTIFY_SOCKET; or by a machine's virtio-serial port of the name "tao.ready"? */
+bool sys_ready_take(bool machine, int *fd);
+/* Tells it. A newline, or READY=1. */
+void sys_ready_tell(bool machine, int fd);
 
 #endif
