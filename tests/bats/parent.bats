@@ -109,7 +109,30 @@ last_line()
 	[ "$(jq -r '.chain | length' <<<"$output")" = 5 ]
 	[ "$(jq -r '[.chain[].signer_type] | join(" ")' <<<"$output")" = "key key key key tpm2" ]
 	[ "$(jq -r '.root' <<<"$output")" = "${tpm%%.Trivial*}" ]
-	echo "# $(wc -c <"$dir/attestation") digits" >&3
+	[ "$(jq -r '[.chain[].verified] | join(" ")' <<<"$output")" = "signature signature signature signature quote" ]
+	run -0 "$verify" attestation "$dir/attestation"
+	for i in 0 1 2 3; do assert_line --partial "level $i: ${tpm%%.Trivial*}.TrivialGuard(\"Liberal\").Program("; done
+	[[ ${lines[9]} == "level 4: ${tpm%%.Trivial*} says key("*", quoted by ${tpm%%.Trivial*}" ]]
+	# Each link broken in turn.
+	run --separate-stderr -1 "$verify" attestation --at 2100-01-01T00:00:00Z "$dir/attestation"
+	[[ $stderr == *"delegation 4: expired"*$'\nlevel 4: '*" (refused)" ]]
+	python3 tests/helpers/break_chain.py "$dir/attestation"
+	for i in 0 1 2 3 4; do
+		[ "$i" = 0 ] && where=statement || where="delegation $i"
+		why="its signature does not verify"
+		[ "$i" != 4 ] || why="its quote is not good"
+		for broken in "$i" "$i.other"; do
+			[ "$broken" != 4.other ] || why="its speaker is not the one that it delegates for"
+			run --separate-stderr -1 "$verify" attestation "$dir/attestation.$broken"
+			[[ $stderr == *"$where: $why"* ]] || { echo "$broken: $stderr"; false; }
+		done
+	done
+	for level in 1 2 3; do
+		run --separate-stderr -1 "$verify" attestation "$dir/attestation.$level.skipped"
+		[[ $stderr == *"delegation $level: delegates to another than the signer"* ]]
+	done
+	run --separate-stderr -1 "$verify" attestation "$dir/attestation.4.skipped"
+	[[ $stderr == *"delegation 3: its speaker is not the signer or a subprincipal of it, and no delegation stands with it"* ]]
 	# A reset, and all keys are there still.
 	start_tpm
 	nested
@@ -160,17 +183,44 @@ last_line()
 	[ ! -e "$dir/1/keys" ]
 }
 
+# A shell as the last program, so that what it does can change while its manifest stays.
+script() # COMMANDS
+{
+	echo "$1" >"$dir/script"
+	last='"exec": ["/bin/sh", "'$dir/script'"], "measure": { "trust_rootfs": true }'
+}
+
 @test "a counters file that was put back is refused" {
-	last='"exec": ["'$tools/tao'", "counter", "c", "7"]'
+	script "$tools/tao counter c 7"
 	nest 1
 	nested
-	cp -a "$dir/1/" "$dir/old"
+	mkdir "$dir/old"
+	cp -p "$dir/1/keys.counters"* "$dir/old"
+	script "$tools/tao counter c 8; $tools/tao counter c"
 	nested
-	last='"exec": ["'$tools/tao'", "counter", "c"]'
-	cp "$dir/1/manifest.json" "$dir/manifest"
-	cp "$dir/old/keys.counters"* "$dir/1/"
+	grep -qx 8 "$work/log"
+	cp -p "$dir/1/keys.counters"* "$dir/1/.."
+	cp -p "$dir/old/"* "$dir/1"
+	script "$tools/tao counter c"
 	nested 1
-	says_once "older than the counter of its root says"
+	says_once "counters file $dir/1/keys.counters: older than the counter of its root says"
+	cp -p "$dir/keys.counters"* "$dir/1"
+	nested
+	grep -qx 8 "$work/log"
+}
+
+@test "two hosts of one program count for themselves" {
+	script "$tools/tao counter c \$((\$($tools/tao counter c 2>/dev/null || echo 0) + 1)); $tools/tao counter c"
+	nest 1
+	cp -a "$dir/1" "$dir/2"
+	sed -i "s,$dir/1/,$dir/2/,g" "$dir/2/manifest.json"
+	sed -i "s,\"s0\":,\"other\": { \"exec\": [\"$tools/taoinit\"\, \"-f\"\, \"$dir/2/manifest.json\"]\, \"type\": \"oneshot\" }\, \"s0\": { \"after\": [\"other\"]\,," "$dir/0/manifest.json"
+	sed -i 's,"after": \["other"\]\, {,"after": ["other"]\,,' "$dir/0/manifest.json"
+	for n in 1 2 3; do
+		nested
+		[ "$(grep -cx "$n" "$work/log")" = 2 ]
+		run ! grep -q older "$work/log"
+	done
 }
 
 @test "no parent, one that is not open, a device and a socket that are not there" {
@@ -189,10 +239,14 @@ last_line()
 	[ ! -e "$dir/1/keys" ]
 }
 
-@test "over a unix socket, and without the environment of it for services" {
-	last='"exec": ["'$tools/probe'", "env"]'
+@test "services have nothing of the channel, and the parent learns when all is up" {
+	script "env; ls -l /proc/self/fd; exec $tools/tao name"
+	more=', "ready": "fd"'
 	nest 1
-	musl-gcc -static -Os -D_GNU_SOURCE -w -o "$dir/relay" tests/helpers/relay.c
-	skip_or_run=$("$dir/relay" 2>&1 || true)
-	[ -n "$skip_or_run" ] || true
+	sed -i 's/"type": "oneshot", "essential": true/"restart": "never"/' "$dir"/[01]/manifest.json
+	"$tools/taoinit" -f "$dir/0/manifest.json" >"$work/log" 2>&1 3>&- </dev/null &
+	pids=$!
+	eventually "[ \"\$('$tools/taoctl' -S '$dir/0/admin' --json status s0 2>/dev/null | jq -r '.services[0].state')\" = up ]"
+	grep -q "^TAO_SERVICE=s1$" "$work/log"
+	[ "$(grep -c "^TAO_READY_FD\|^NOTIFY_SOCKET\|^TAO_SERVICE=s0" "$work/log")" = 0 ]
 }
