@@ -223,6 +223,17 @@ script() # COMMANDS
 	done
 }
 
+@test "another manifest is refused while the host runs: its hash stands in the name" {
+	script "sleep 60"
+	nest 1
+	"$tools/taoinit" -f "$dir/0/manifest.json" >"$work/log" 2>&1 3>&- </dev/null &
+	pids=$!
+	says "s1: started as"
+	sed -i 's/"essential": true/"essential": false/' "$dir/1/manifest.json"
+	run -1 "$tools/taoctl" -S "$dir/1/admin" reload manifest
+	[[ $output == *"services.s1.essential: what the Tao below has vouched for is the manifest that this host began with"* ]]
+}
+
 @test "no parent, one that is not open, a device and a socket that are not there" {
 	nest 1
 	run_inner() { status=0; timeout 60 "$@" "$tools/taoinit" -f "$dir/1/manifest.json" >"$work/log" 2>&1 3>&- </dev/null || status=$?; [ "$status" = 255 ]; }
