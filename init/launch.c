@@ -169,7 +169,7 @@ static bool is_sealed(const struct service *s, const struct measured *m)
 {
 	bool good = measure_check_image(m->image, s->debuggable) == 0;
 	for (int i = 0; i < s->n_parts; i++)
-		good = good && measure_check_image(m->parts[i], false) == 0;
+		good = good && measure_check_image(m->parts[i], true) == 0;
 	return good;
 }
 
