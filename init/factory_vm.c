@@ -70,9 +70,14 @@ static void add_disk(const struct child *c, struct words *w, int i, int number)
 	put(c, step, sys_open(path, O_RDWR, 0), number);
 	child_must(c, step, sys_fstat(number, &st));
 	add(c, w,
-	    "-add-fd fd=%d,set=%d -blockdev driver=%s,node-name=disk%d,filename=/dev/fdset/%d -device "
-	    "nvme,drive=disk%d,serial=disk%d",
+	    "-add-fd fd=%d,set=%d -blockdev driver=%s,node-name=disk%d,filename=/dev/fdset/%d "
+	    "-device virtio-blk-pci,drive=disk%d,serial=disk%d",
 	    number, number, S_ISBLK(st.st_mode) ? "host_device" : "file", i, number, i, i);
+}
+
+static bool wants_kvm(const struct machine *m)
+{
+	return strncmp(m->accel, "kvm", 3) == 0;
 }
 
 /* part: the number of the first part's descriptor; the machine's own come after the parts. */
@@ -88,12 +93,16 @@ static void make_words(const struct child *c, struct words *w, int part, int qmp
 	add(c, w,
 	    "-L /usr/share/qemu -L /usr/share/seabios -nodefaults -no-user-config -display none -no-reboot "
 	    "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
-	    "-machine q35,accel=%s -cpu max -m %" PRIu64
-	    "B -smp %u -kernel /proc/self/fd/%d -initrd /proc/self/fd/%d "
+	    "-machine q35 -cpu max -m %" PRIu64 "B -smp %u -kernel /proc/self/fd/%d -initrd /proc/self/fd/%d "
 	    "-bios /proc/self/fd/%d -chardev socket,id=qmp,fd=%d -mon chardev=qmp,mode=control "
 	    "-device virtio-serial-pci -chardev socket,id=tao,fd=%d -device virtserialport,chardev=tao,name=tao",
-	    m->accel, m->memory, m->cpus, part, part + 1, part + 2, next, channel);
+	    m->memory, m->cpus, part, part + 1, part + 2, next, channel);
 	next++;
+	if (wants_kvm(m))
+		add(c, w, "-accel kvm");
+	/* What is translated counts as the machine's memory (MACHINE_OVERHEAD). */
+	if (strcmp(m->accel, "kvm") != 0)
+		add(c, w, "-accel tcg,tb-size=64");
 	if (c->ready >= 0)
 		add(c, w,
 		    "-add-fd fd=%d,set=%d -chardev file,id=ready,path=/dev/fdset/%d "
@@ -108,11 +117,11 @@ static void make_words(const struct child *c, struct words *w, int part, int qmp
 	w->argv[w->n_argv] = NULL;
 }
 
-/* Who executes with the processor's help needs the device for that, whose group may use it. */
+/* Its group may use the device. */
 static gid_t group_of_kvm(const struct machine *m)
 {
 	struct stat st;
-	bool may = strncmp(m->accel, "kvm", 3) == 0 && sys_stat("/dev/kvm", &st) == 0 && (st.st_mode & 060) == 060;
+	bool may = wants_kvm(m) && sys_stat("/dev/kvm", &st) == 0 && (st.st_mode & 060) == 060;
 	return may ? st.st_gid : 0;
 }
 
