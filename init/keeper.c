@@ -104,8 +104,12 @@ _Noreturn void keeper_run(int socket, pid_t main, int qmp)
 		if (sys_read(timer, &due, sizeof due) > 0 && machine)
 			press(timer);
 		ssize_t n = sys_recv(FD_SOCKET, &message, sizeof message, NULL, 0, NULL);
-		if (n == 0)
-			sys_epoll_set(ep, EPOLL_CTL_DEL, FD_SOCKET, 0, 0); /* PID 1 is gone: reap on */
+		if (n == 0) {
+			/* PID 1 is gone: a process may go on, a machine has nobody who could stop it. */
+			sys_epoll_set(ep, EPOLL_CTL_DEL, FD_SOCKET, 0, 0);
+			if (qmp >= 0)
+				kill_all();
+		}
 		if (n != (ssize_t)sizeof message)
 			continue;
 		killing = killing || message.word == KEEPER_KILL;
