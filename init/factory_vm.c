@@ -105,7 +105,7 @@ static void make_words(const struct child *c, struct words *w, int part, int qmp
 		add(c, w, "-accel tcg,tb-size=64");
 	if (c->ready >= 0)
 		add(c, w,
-		    "-add-fd fd=%d,set=%d -chardev file,id=ready,path=/dev/fdset/%d "
+		    "-add-fd fd=%d,set=%d -chardev file,id=ready,path=/dev/fdset/%d,append=on "
 		    "-device virtserialport,chardev=ready,name=tao.ready",
 		    channel + 1, channel + 1, channel + 1);
 	if (m->console)
