@@ -223,6 +223,17 @@ script() # COMMANDS
 	done
 }
 
+@test "another manifest is refused while the host runs: its hash stands in the name" {
+	script "sleep 60"
+	nest 1
+	"$tools/taoinit" -f "$dir/0/manifest.json" >"$work/log" 2>&1 3>&- </dev/null &
+	pids=$!
+	says "s1: started as"
+	sed -i 's/"essential": true/"essential": false/' "$dir/1/manifest.json"
+	run -1 "$tools/taoctl" -S "$dir/1/admin" reload manifest
+	[[ $output == *"services.s1.essential: what the Tao below has vouched for is the manifest that this host began with"* ]]
+}
+
 @test "no parent, one that is not open, a device and a socket that are not there" {
 	nest 1
 	run_inner() { status=0; timeout 60 "$@" "$tools/taoinit" -f "$dir/1/manifest.json" >"$work/log" 2>&1 3>&- </dev/null || status=$?; [ "$status" = 255 ]; }
@@ -249,4 +260,78 @@ script() # COMMANDS
 	eventually "[ \"\$('$tools/taoctl' -S '$dir/0/admin' --json status s0 2>/dev/null | jq -r '.services[0].state')\" = up ]"
 	grep -q "^TAO_SERVICE=s1$" "$work/log"
 	[ "$(grep -c "^TAO_READY_FD\|^NOTIFY_SOCKET\|^TAO_SERVICE=s0" "$work/log")" = 0 ]
+}
+
+# The host below speaks through a proxy.
+proxied() # MODE ANSWER [STATUS]
+{
+	rm -rf "$dir/1/keys"*
+	sed "s,\"exec\": \[\"$tools/taoinit\",\"measure\": { \"trust_rootfs\": true }\, \"exec\": [\"/usr/bin/python3\"\, \"$PWD/tests/helpers/parent_proxy.py\"\, \"$1\"\, \"$2\"\, \"$tools/taoinit\"," \
+		"$dir/plain" >"$dir/0/manifest.json"
+	nested "${3:-0}"
+}
+
+@test "a parent that lies, or is gone in the middle: an error, and no key that anybody else knows" {
+	nest 1
+	cp "$dir/0/manifest.json" "$dir/plain"
+	proxied none 0
+	# Name, extension, name, random bytes, sealing, five about the counter, two answers more for the boot, the attestation.
+	for mode in garbage half huge gone error empty extra; do
+		for n in 1 2 3 4 5 6 7 8; do
+			case $mode$n in
+				empty2 | empty6 | extra6 | empty7) continue ;; # as they should be
+			esac
+			proxied "$mode" "$n" 255 || { echo "$mode $n"; false; }
+			grep -q "error: .*\(parent\|counters file\)" "$work/log"
+			[ ! -e "$dir/1/keys" ] || { echo "$mode $n"; cat "$work/log"; false; }
+			run ! grep -q "$(printf '\033')" "$work/log"
+		done
+	done
+}
+
+@test "fields that nobody knows, and old answers, are skipped; a wrong signature is not" {
+	nest 1
+	cp "$dir/0/manifest.json" "$dir/plain"
+	for n in 1 2 3 4 5 6; do
+		proxied unknown "$n"
+		proxied stray "$n"
+	done
+	n=$(proxied none 0; grep -c . "$work/log")
+	[ "$n" -gt 0 ]
+	# The attestation is the last answer of the boot.
+	for n in 10 11 12 13 14; do
+		status=0
+		proxied flip "$n" || true
+		! grep -q "word for our key is not good" "$work/log" || break
+	done
+	grep -q "the parent's word for our key is not good: statement: " "$work/log"
+}
+
+@test "a worker that is killed in the middle of an answer: the next one finds its own" {
+	nest 1
+	cp "$dir/0/manifest.json" "$dir/plain"
+	for n in 1 2 3 4 5 6 7 8 9 10; do proxied kill "$n"; done
+}
+
+@test "workers killed over and over, while a program counts" {
+	last='"exec": ["/bin/sh", "-c", "'$(counting)'"], "measure": { "trust_rootfs": true }'
+	nest 1
+	"$tools/taoinit" -f "$dir/0/manifest.json" >"$work/log" 2>&1 3>&- </dev/null &
+	pids=$!
+	says "acknowledged 3"
+	inner=$(pgrep -f "^$tools/taoinit -f $dir/1/manifest.json" -o)
+	for n in $(seq 20); do
+		eventually "pgrep -P $inner -x tao-root >'$work/root'"
+		kill -KILL $(cat "$work/root") || true
+	done
+	so_far=$(grep -c "acknowledged" "$work/log")
+	eventually "[ \$(grep -c acknowledged '$work/log') -gt $((so_far + 3)) ]"
+	run ! grep "WRONG" "$work/log"
+}
+
+@test "a parent that says nothing: an error after 20 seconds" {
+	nest 1
+	cp "$dir/0/manifest.json" "$dir/plain"
+	proxied silence 4 255
+	says_once "the parent gives no random bytes: reading from the channel: "
 }

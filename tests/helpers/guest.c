@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +99,20 @@ static void talk(void)
 /* The beginning of a frame that says it has 64 bytes. */
 static const unsigned char half[] = { 0, 0, 0, 64, 1, 2, 3 };
 
+/* Requests for the name, whose answers nobody takes. What the host does not take stays here. */
+static void flood(int fd, char *p, size_t n)
+{
+	static const char ask[26] = "\0\0\0\x12\x0a\x0eTao.GetTaoName\x10\x01\0\0\0";
+	size_t at = 0;
+	n -= n % sizeof ask;
+	for (size_t i = 0; i < n; i += sizeof ask)
+		memcpy(p + i, ask, sizeof ask);
+	for (;;) {
+		ssize_t k = write(fd, p + at, n - at);
+		at = k > 0 ? (at + (size_t)k) % n : at;
+	}
+}
+
 static void hostile(const char *what)
 {
 	static char junk[65536];
@@ -116,16 +129,8 @@ static void hostile(const char *what)
 		put(fd, half, sizeof half);
 	}
 	say("done");
-	/* What the host does not take stays here. */
-	while (strcmp(what, "flood") == 0) {
-		struct pollfd p = { fd, POLLOUT, 0 };
-		/* A request for the name, whose answer nobody takes. */
-		static const char ask[26] = "\0\0\0\x12\x0a\x0eTao.GetTaoName\x10\x01\0\0\0";
-		for (size_t i = 0; i + sizeof ask <= sizeof junk; i += sizeof ask)
-			memcpy(junk + i, ask, sizeof ask);
-		if (poll(&p, 1, -1) < 0 || write(fd, junk, sizeof junk - sizeof junk % sizeof ask) < 0)
-			say(strerror(errno));
-	}
+	if (strcmp(what, "flood") == 0)
+		flood(fd, junk, sizeof junk);
 }
 
 static void look(void)
