@@ -24,6 +24,7 @@
 #include "rescue.h"
 #include "root_worker.h"
 #include "sys.h"
+#include "sys_acpi.h"
 #include "sys_child.h"
 #include "sys_parent.h"
 
@@ -162,6 +163,9 @@ static int make_loop(struct env *env)
 	if (env->signal_fd < 0)
 		return env->signal_fd;
 	r = loop_add(&env->loop, SOURCE_SIGNAL, 0, env->signal_fd, EPOLLIN);
+	env->button = env->place == PLACE_MACHINE ? sys_acpi_open() : -ENOENT;
+	if (r == 0 && env->button >= 0)
+		r = loop_add(&env->loop, SOURCE_BUTTON, 0, env->button, EPOLLIN);
 	return r < 0 ? r : stream_pool_open(&env->pool);
 }
 
@@ -735,6 +739,12 @@ static void dispatch(struct env *env, const struct loop_event *e)
 		break;
 	case SOURCE_CLIENT:
 		admin_event(env, e->index, e->events);
+		break;
+	case SOURCE_BUTTON:
+		if (!sys_acpi_pressed(env->button))
+			break;
+		log_info("the power button");
+		environment_stop(env, END_POWEROFF, 0);
 		break;
 	}
 }

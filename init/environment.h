@@ -35,7 +35,8 @@ enum source {
 	SOURCE_CGROUP,
 	SOURCE_CHANNEL,
 	SOURCE_LISTENER,
-	SOURCE_CLIENT
+	SOURCE_CLIENT,
+	SOURCE_BUTTON
 };
 
 enum worker_kind {
@@ -181,6 +182,7 @@ struct env {
 	/* The machinery. */
 	struct loop loop;
 	int signal_fd;
+	int button; /* a machine's power button (sys_acpi.h) */
 	int64_t turn_began;    /* of the loop */
 	uint16_t turn_first;   /* the unit that a turn which was too long came to */
 	uint32_t client_first; /* the client whose turn is next */

@@ -21,7 +21,8 @@ struct keeper_message {
 	int32_t word, value;
 };
 
-/* The keeper's whole life, as parent of main and a subreaper, with all signals blocked. */
-_Noreturn void keeper_run(int socket, pid_t main);
+/* The keeper's whole life, as parent of main and a subreaper, with all signals blocked. qmp: the monitor of a machine,
+ * which SIGTERM then means the power button of, until it ends; -1: main is none. */
+_Noreturn void keeper_run(int socket, pid_t main, int qmp);
 
 #endif

@@ -194,6 +194,7 @@ static void take_memory(const struct service *s)
 		if (limit->group == GROUP_LIMIT_memory && limit->value != UINT64_MAX) {
 			m->memory = limit->value;
 			limit->value += MACHINE_OVERHEAD;
+			limit->resource = -1; /* QEMU has room for far more addresses than it takes memory */
 		}
 	}
 }
