@@ -35,7 +35,7 @@ static void kill_all(void)
 	sys_kill_descendants(SIGKILL);
 }
 
-_Noreturn void keeper_run(int socket, pid_t main)
+_Noreturn void keeper_run(int socket, pid_t main, bool tell)
 {
 	struct keeper_message message;
 	struct epoll_event event;
@@ -52,7 +52,8 @@ _Noreturn void keeper_run(int socket, pid_t main)
 		sys_exit(127);
 	sys_epoll_set(ep, EPOLL_CTL_ADD, signals, EPOLLIN, 0);
 	sys_epoll_set(ep, EPOLL_CTL_ADD, FD_SOCKET, EPOLLIN, 0);
-	say(KEEPER_STARTED, main);
+	if (tell)
+		say(KEEPER_STARTED, main);
 	for (;;) {
 		struct signalfd_siginfo info;
 		reap(&main);
