@@ -83,7 +83,7 @@ HEAD_fuzz := -fsanitize=fuzzer,address,undefined
 TAIL_fuzz = $(TAIL_asan)
 HEAD_cov := --coverage -fsanitize=address,undefined
 TAIL_cov = $(TAIL_asan)
-libraries = $(addprefix $(DEPS)/$1/lib/,libtss2.a libcjson.a libnanopb.a libbearssl.a)
+libraries = $(addprefix $(DEPS)/$1/lib/,libtss2.a libcjson.a libnanopb.a libzstd.a libz.a libbearssl.a)
 
 # ---- What there is to make --------------------------------------------------------------------------------------
 

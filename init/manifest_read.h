@@ -146,6 +146,8 @@ void entry_hash(const struct sha256_impl *sha256, struct service *service);
 
 /* ---- without a reader ---- */
 
+/* 64 hexadecimal digits in small letters. */
+bool sha256_from(const char *text, struct digest *into);
 /* The grammar; see manifest_scan.c. */
 int manifest_scan(struct span json, const char *file, struct diag *diag);
 /* Where in a file that has been scanned the value stands that comes as the n-th, counted as a tree is walked, each

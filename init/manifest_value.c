@@ -171,17 +171,22 @@ int read_size(struct reader *reader, const cJSON *value, uint64_t least, uint64_
 			   most, bytes);
 }
 
-int read_sha256(struct reader *reader, const cJSON *value, struct digest *into)
+bool sha256_from(const char *text, struct digest *into)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *text = cJSON_IsString(value) ? value->valuestring : "";
-	bool good = strlen(text) == 64 && strspn(text, digits) == 64;
-	if (!good)
+	if (strlen(text) != 64 || strspn(text, digits) != 64)
+		return false;
+	for (int i = 0; i < 64; i++)
+		into->b[i / 2] = (uint8_t)(into->b[i / 2] << 4 | (strchr(digits, text[i]) - digits));
+	return true;
+}
+
+int read_sha256(struct reader *reader, const cJSON *value, struct digest *into)
+{
+	if (!sha256_from(cJSON_IsString(value) ? value->valuestring : "", into))
 		return read_fail(
 			reader, value, ERR_MALFORMED,
 			"is no SHA-256; write 64 hexadecimal digits in small letters, as sha256sum prints them");
-	for (int i = 0; i < 64; i++)
-		into->b[i / 2] = (uint8_t)(into->b[i / 2] << 4 | (strchr(digits, text[i]) - digits));
 	return ERR_NONE;
 }
 

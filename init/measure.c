@@ -47,7 +47,7 @@ static int measure_parts(struct measure_state *state, const struct measure_job *
 		int r = measure_open(job, job->parts[i], USE_PART, &file, reply);
 		if (r < 0)
 			return r;
-		const struct image *image = image_get(state, false, job->parts[i], &file, reply);
+		const struct image *image = image_get(state, 0, job->parts[i], &file, reply);
 		if (image == NULL)
 			return reply->error;
 		reply->parts[i] = image->digest;
@@ -61,19 +61,21 @@ static int measure(struct measure_state *state, const struct measure_job *job, s
 		   int *mount)
 {
 	struct opened program;
-	int r = measure_open(job, job->path, USE_PROGRAM, &program, reply);
+	uint64_t hashed = state->hashed;
+	bool container = (job->request.flags & MEASURE_IMAGE) != 0;
+	int r = container ? 0 : measure_open(job, job->path, USE_PROGRAM, &program, reply);
 	if (r < 0)
 		return r;
-	uint64_t hashed = state->hashed;
-	bool debuggable = (job->request.flags & MEASURE_DEBUGGABLE) != 0;
-	const struct image *image = image_get(state, debuggable, job->path, &program, reply);
+	const struct image *image =
+		container ? container_get(state, job, reply)
+			  : image_get(state, job->request.flags & IMAGE_FORM, job->path, &program, reply);
 	if (image == NULL)
 		return reply->error;
-	r = check_kind(job, image, reply);
+	r = container ? 0 : check_kind(job, image, reply);
 	if (r < 0)
 		return r;
 	/* A script is opened by its interpreter, by path: the copy must stand there. */
-	if (job->request.n_files > 0 || image->kind == PROGRAM_SCRIPT) {
+	if (!container && (job->request.n_files > 0 || image->kind == PROGRAM_SCRIPT)) {
 		*mount = files_get(state, job, image, reply);
 		if (*mount < 0)
 			return *mount;

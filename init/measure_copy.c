@@ -62,7 +62,7 @@ static _Noreturn void copier(int from, int to, int progress)
 
 /* The hash is of the image itself, which nobody but the copier writes, and it never twice. Reading costs less than a
  * mapping would, whose pages come and go one by one. */
-static int64_t hash_behind(int progress, int image, off_t size, struct sha256 *hash)
+static int64_t hash_behind(int progress, int image, off_t base, off_t size, struct sha256 *hash)
 {
 	int64_t done = 0, there;
 	ssize_t n;
@@ -74,7 +74,7 @@ static int64_t hash_behind(int progress, int image, off_t size, struct sha256 *h
 		for (ssize_t k; done < there; done += k) {
 			size_t want =
 				(size_t)(there - done) < sizeof buffer ? (size_t)(there - done) : sizeof buffer;
-			k = sys_pread(image, buffer, want, done);
+			k = sys_pread(image, buffer, want, base + done);
 			if (k <= 0)
 				return k < 0 ? k : -EIO;
 			sha256_update(hash, span_of(buffer, (size_t)k));
@@ -83,7 +83,7 @@ static int64_t hash_behind(int progress, int image, off_t size, struct sha256 *h
 	return n == 0 ? done : n < 0 ? n : -EIO;
 }
 
-static int64_t copy_large(int from, int to, off_t size, struct sha256 *hash)
+static int64_t copy_large(int from, int to, off_t base, off_t size, struct sha256 *hash)
 {
 	int progress[2], status = 0;
 	int r = sys_pipe(progress);
@@ -92,7 +92,7 @@ static int64_t copy_large(int from, int to, off_t size, struct sha256 *hash)
 		copier(from, to, progress[1]);
 	if (r == 0)
 		sys_close(progress[1]);
-	int64_t n = pid < 0 ? pid : hash_behind(progress[0], to, size, hash);
+	int64_t n = pid < 0 ? pid : hash_behind(progress[0], to, base, size, hash);
 	/* Closed before the wait: a copier that we no longer listen to ends then. */
 	if (r == 0)
 		sys_close(progress[0]);
@@ -102,17 +102,17 @@ static int64_t copy_large(int from, int to, off_t size, struct sha256 *hash)
 	return n;
 }
 
-int64_t measure_copy(const struct measure_state *state, const char *path, struct opened *file, int fd,
+int64_t measure_copy(const struct measure_state *state, const char *path, struct opened *file, int fd, off_t at,
 		     struct digest *digest, struct measure_reply *reply)
 {
 	for (int i = 0; i < CHANGE_TRIES; i++) {
 		struct sha256 hash;
 		struct stat after;
 		sha256_init(&hash, state->sha256);
-		int64_t n = sys_rewind_empty(fd);
+		int64_t n = sys_cut(fd, at);
 		if (n == 0)
 			n = file->st.st_size < LARGE ? copy_small(file->fd, fd, &hash)
-						     : copy_large(file->fd, fd, file->st.st_size, &hash);
+						     : copy_large(file->fd, fd, at, file->st.st_size, &hash);
 		sys_forget(buffer, sizeof buffer); /* the worker at rest is small */
 		int r = n < 0 && n != -ESTALE ? (int)n : sys_fstat(file->fd, &after);
 		if (r < 0)

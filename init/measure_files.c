@@ -50,7 +50,7 @@ static int gather(struct measure_state *state, const struct measure_job *job, st
 		int r = measure_open(job, path, USE_FILE, &file, reply);
 		if (r < 0)
 			return r;
-		const struct image *image = image_get(state, false, path, &file, reply);
+		const struct image *image = image_get(state, 0, path, &file, reply);
 		if (image == NULL)
 			return reply->error;
 		parts->bytes += image->size;

@@ -56,11 +56,11 @@ static bool is_current(struct image *image, const struct measure_state *state)
 	return image->settled || image->lease >= 0 || image->request == state->request;
 }
 
-static struct image *find(struct measure_state *state, const struct stat *st, bool debuggable)
+static struct image *find(struct measure_state *state, const struct stat *st, uint32_t form)
 {
 	for (struct image **at = &state->images; *at != NULL; at = &(*at)->next) {
 		struct image *image = *at;
-		if (image->stale || image->debuggable != debuggable || image->st.st_dev != st->st_dev ||
+		if (image->stale || image->form != form || image->st.st_dev != st->st_dev ||
 		    image->st.st_ino != st->st_ino)
 			continue;
 		if (!measure_same_file(&image->st, st) || !is_current(image, state)) {
@@ -96,34 +96,6 @@ static void inspect(struct image *image)
 	sys_unmap((void *)(uintptr_t)bytes, (size_t)image->size);
 }
 
-static int fill(struct measure_state *state, struct image *image, const char *path, struct opened *file,
-		struct measure_reply *reply)
-{
-	image->fd = memfd_for(path, reply);
-	if (image->fd < 0)
-		return image->fd;
-	/* Both are asked before the first byte is read. */
-	int64_t began = sys_realtime();
-	if (!is_settled(&file->st, began) && sys_lease(file->fd) == 0)
-		image->lease = file->fd;
-	int64_t n = measure_copy(state, path, file, image->fd, &image->digest, reply);
-	if (n < 0)
-		return (int)n;
-	int r = sys_fchmod(image->fd, image->debuggable ? 0555 : 0111);
-	if (r == 0)
-		r = sys_seal(image->fd);
-	if (r < 0)
-		return measure_refuse(reply, path, -r, "its image cannot be sealed: %s", strerror(-r));
-	image->size = (uint64_t)n;
-	image->st = file->st;
-	image->settled = is_settled(&file->st, began);
-	image->request = state->request;
-	image->made = sys_now();
-	state->hashed++;
-	inspect(image);
-	return 0;
-}
-
 static void release(struct image *image)
 {
 	end_lease(image);
@@ -132,21 +104,19 @@ static void release(struct image *image)
 	free(image);
 }
 
-static struct image *make(struct measure_state *state, bool debuggable, const char *path, struct opened *file,
+struct image *image_begin(struct measure_state *state, uint32_t form, const char *path,
 			  struct measure_reply *reply)
 {
 	struct image *image = calloc(1, sizeof *image);
 	if (image == NULL) {
 		measure_refuse(reply, path, ENOMEM, "no memory");
-		sys_close(file->fd);
 		return NULL;
 	}
-	image->fd = image->lease = -1;
-	image->debuggable = debuggable;
-	int r = fill(state, image, path, file, reply);
-	if (image->lease < 0)
-		sys_close(file->fd);
-	if (r < 0) {
+	image->form = form;
+	image->lease = -1;
+	image->stale = true;
+	image->fd = memfd_for(path, reply);
+	if (image->fd < 0) {
 		release(image);
 		return NULL;
 	}
@@ -155,12 +125,59 @@ static struct image *make(struct measure_state *state, bool debuggable, const ch
 	return image;
 }
 
-struct image *image_get(struct measure_state *state, bool debuggable, const char *path, struct opened *file,
+int image_end(struct image *image, const char *path, struct measure_reply *reply)
+{
+	int r = sys_fchmod(image->fd, (image->form & MEASURE_DEBUGGABLE) != 0 ? 0555 : 0111);
+	if (r == 0)
+		r = sys_seal(image->fd);
+	return r < 0 ? measure_refuse(reply, path, -r, "its image cannot be sealed: %s", strerror(-r)) : 0;
+}
+
+static int fill(struct measure_state *state, struct image *image, const char *path, struct opened *file,
+		struct measure_reply *reply)
+{
+	/* Both are asked before the first byte is read. */
+	int64_t began = sys_realtime();
+	if (!is_settled(&file->st, began) && sys_lease(file->fd) == 0)
+		image->lease = file->fd;
+	int64_t n = measure_copy(state, path, file, image->fd, 0, &image->digest, reply);
+	if (n < 0)
+		return (int)n;
+	bool container = (image->form & MEASURE_IMAGE) != 0;
+	int r = container ? container_wrap(image->fd, (uint64_t)n) : 0;
+	if (r < 0)
+		return measure_refuse(reply, path, -r, "no room for its image: %s", strerror(-r));
+	r = image_end(image, path, reply);
+	if (r < 0)
+		return r;
+	image->size = (uint64_t)n;
+	image->st = file->st;
+	image->settled = is_settled(&file->st, began);
+	image->request = state->request;
+	image->made = sys_now();
+	state->hashed++;
+	image->stale = false;
+	if (!container)
+		inspect(image);
+	return 0;
+}
+
+static struct image *make(struct measure_state *state, uint32_t form, const char *path, struct opened *file,
+			  struct measure_reply *reply)
+{
+	struct image *image = image_begin(state, form, path, reply);
+	int r = image != NULL ? fill(state, image, path, file, reply) : -1;
+	if (image == NULL || image->lease < 0)
+		sys_close(file->fd);
+	return r < 0 ? NULL : image;
+}
+
+struct image *image_get(struct measure_state *state, uint32_t form, const char *path, struct opened *file,
 			struct measure_reply *reply)
 {
-	struct image *image = find(state, &file->st, debuggable);
+	struct image *image = find(state, &file->st, form);
 	if (image == NULL)
-		image = make(state, debuggable, path, file, reply);
+		image = make(state, form, path, file, reply);
 	else
 		sys_close(file->fd);
 	file->fd = -1;

@@ -28,6 +28,9 @@ struct opened {
 	struct stat st;
 };
 
+/* Flags of a request on which it depends what is made of a file. */
+#define IMAGE_FORM (MEASURE_DEBUGGABLE | MEASURE_IMAGE)
+
 /* A sealed memfd with the bytes of a file. */
 struct image {
 	struct image *next; /* used less recently */
@@ -40,7 +43,7 @@ struct image {
 	int fd;
 	int lease;    /* the file, leased while its times may not tell a change; -1 */
 	int64_t made; /* sys_now() */
-	bool debuggable;
+	uint32_t form;
 	bool settled; /* its times would tell a change */
 	bool stale;   /* the file has changed */
 };
@@ -73,6 +76,7 @@ enum measure_use {
 	USE_PROGRAM, /* the user must be allowed to execute it */
 	USE_FILE,    /* to read or execute it */
 	USE_PART,    /* nothing: it is the host's, who gives it to a factory */
+	USE_IMAGE,   /* the same; a directory is fine, too */
 };
 
 /* Opens a regular file that the job's user may use so. 0, or -errno and the reason in the reply. */
@@ -85,19 +89,32 @@ int measure_permit(const struct measure_job *job, const char *path, enum measure
 /* ---- measure_copy.c ---- */
 
 bool measure_same_file(const struct stat *a, const struct stat *b);
-/* Hashes the file and writes it to fd, which is empty; again where the file changed meanwhile. The number of
+/* Hashes the file and writes it to fd, from at on, where fd is cut; again where the file changed meanwhile. The number of
  * bytes, or -errno and the reason in the reply. Updates file->st. */
-int64_t measure_copy(const struct measure_state *state, const char *path, struct opened *file, int fd,
+int64_t measure_copy(const struct measure_state *state, const char *path, struct opened *file, int fd, off_t at,
 		     struct digest *digest, struct measure_reply *reply);
 
 /* ---- measure_image.c ---- */
 
 /* The sealed image of the file, kept or made now; NULL with the reason in the reply. Takes file->fd. */
-struct image *image_get(struct measure_state *state, bool debuggable, const char *path, struct opened *file,
+struct image *image_get(struct measure_state *state, uint32_t form, const char *path, struct opened *file,
 			struct measure_reply *reply);
+/* An empty one, which is freed after the answer; NULL with the reason in the reply. */
+struct image *image_begin(struct measure_state *state, uint32_t form, const char *path,
+			  struct measure_reply *reply);
+/* What has been written to it is sealed. 0, or -errno and the reason in the reply. */
+int image_end(struct image *image, const char *path, struct measure_reply *reply);
 /* After each answer, and once a second while image_leased(): frees what is of no more use, keeps the budget. */
 void image_trim(struct measure_state *state);
 bool image_leased(const struct measure_state *state);
+
+/* ---- measure_container.c ---- */
+
+/* A container's image: the file's, kept or made now; or the layout's, made now. NULL with the reason in the reply. */
+const struct image *container_get(struct measure_state *state, const struct measure_job *job,
+				  struct measure_reply *reply);
+/* What of a container's image stands behind its only layer, of n bytes. 0 or -errno. */
+int container_wrap(int fd, uint64_t n);
 
 /* ---- measure_files.c ---- */
 

@@ -44,9 +44,17 @@ static const char *where_of(enum measure_use use)
 	return use == USE_PROGRAM ? "exec" : use == USE_FILE ? "measure.files" : "the manifest";
 }
 
+/* What the host gives to a factory, nobody else needs to be allowed to read. */
+static bool is_hosts(enum measure_use use)
+{
+	return use == USE_PART || use == USE_IMAGE;
+}
+
 static int check_stat(const char *path, enum measure_use use, const struct stat *st, struct measure_reply *reply)
 {
 	const char *where = where_of(use);
+	if (use == USE_IMAGE && S_ISDIR(st->st_mode))
+		return 0;
 	if (!S_ISREG(st->st_mode))
 		return measure_refuse(reply, path, EACCES, "is %s; name a regular file in %s",
 				      kind_of(st->st_mode), where);
@@ -84,7 +92,7 @@ static int look(const char *path, enum measure_use use, struct stat *st)
 		return fd;
 	int r = sys_fstat(fd, st);
 	/* Whatever else is wrong with what is no file is said first. */
-	if (r == 0 && S_ISREG(st->st_mode) && use != USE_PART) {
+	if (r == 0 && S_ISREG(st->st_mode) && !is_hosts(use)) {
 		r = use == USE_FILE ? sys_may_read(fd) : sys_may_execute(fd);
 		if (r == -EACCES && use == USE_FILE)
 			r = sys_may_execute(fd);
@@ -97,7 +105,7 @@ int measure_permit(const struct measure_job *job, const char *path, enum measure
 		   struct measure_reply *reply)
 {
 	const struct measure_request *q = &job->request;
-	bool other = (q->flags & MEASURE_CHECK_USER) != 0 && use != USE_PART;
+	bool other = (q->flags & MEASURE_CHECK_USER) != 0 && !is_hosts(use);
 	int r = other ? sys_as_user(q->uid, q->gid, q->groups, q->n_groups) : 0;
 	bool became = r == 0;
 	if (became)

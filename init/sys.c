@@ -83,9 +83,9 @@ ssize_t sys_pread(int fd, void *p, size_t n, off_t at)
 	return r < 0 ? -errno : r;
 }
 
-int sys_rewind_empty(int fd)
+int sys_cut(int fd, off_t at)
 {
-	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+	if (ftruncate(fd, at) < 0 || lseek(fd, at, SEEK_SET) < 0)
 		return -errno;
 	return 0;
 }

@@ -26,7 +26,7 @@ void sys_close_between(int first, int last); /* those included */
 ssize_t sys_read(int fd, void *p, size_t n);
 ssize_t sys_write(int fd, const void *p, size_t n);
 ssize_t sys_pread(int fd, void *p, size_t n, off_t at);
-int sys_rewind_empty(int fd); /* cuts a file to nothing and goes to its start */
+int sys_cut(int fd, off_t at); /* cuts a file to so many bytes and goes to their end */
 /* All of n bytes, blocking; -EPIPE at an early end of file. Never in PID 1's loop. */
 int sys_write_all(int fd, const void *p, size_t n);
 int sys_pipe(int fds[2]);

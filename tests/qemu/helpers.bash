@@ -108,3 +108,32 @@ make_disk()
 	mke2fs -q -t ext4 "$work/disk"
 	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device nvme,drive=d,serial=s)
 }
+
+# Of the kernel that boots.
+modules()
+{
+	echo "$(dirname "$KERNEL")/../lib/modules"
+}
+
+# For image: each module at its place below /lib/modules/RELEASE.
+files_of() # NAME…
+{
+	local name path
+	for name; do
+		path=$(cd "$(modules)" && find . -name "$name.ko")
+		echo "$(modules)/$path=/lib/modules/${path#./}"
+	done
+}
+
+# As entries of host.modules.
+names_of() # NAME…
+{
+	local name list=
+	for name; do
+		list="$list${list:+, }\"$(cd "$(modules)"/* && find kernel -name "$name.ko")\""
+	done
+	echo "$list"
+}
+
+# What /dev/vda takes, in its order.
+virtio_blk='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk'

@@ -8,8 +8,6 @@ load helpers
 setup_file()
 {
 	qemu_setup_file
-	modules=$(dirname "$KERNEL")/../lib/modules
-	export modules
 }
 
 setup()
@@ -30,32 +28,10 @@ host() # HOST-JSON SCRIPT
 			\"privileged\": true, \"capabilities\": [\"SYS_ADMIN\", \"SYS_PTRACE\", \"DAC_OVERRIDE\"] } } }"
 }
 
-# For image: each module at its place below /lib/modules/RELEASE.
-files_of() # NAME…
-{
-	local name path
-	for name; do
-		path=$(cd "$modules" && find . -name "$name.ko")
-		echo "$modules/$path=/lib/modules/${path#./}"
-	done
-}
-
-# As entries of host.modules.
-names_of() # NAME…
-{
-	local name list=
-	for name; do
-		list="$list${list:+, }\"$(cd "$modules"/* && find kernel -name "$name.ko")\""
-	done
-	echo "$list"
-}
-
-virtio_blk='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk'
-
 @test "modules are loaded in their order, with parameters, and the disk that they drive is mounted" {
 	make_disk
 	# shellcheck disable=SC2086,SC2046
-	image "$(host "\"modules\": [$(names_of $virtio_blk virtio_blk), \"/lib/modules/$(cd "$modules" && find . -name loop.ko) max_loop=3\"],
+	image "$(host "\"modules\": [$(names_of $virtio_blk virtio_blk), \"/lib/modules/$(cd "$(modules)" && find . -name loop.ko) max_loop=3\"],
 		\"mounts\": [ { \"source\": \"/dev/vda\", \"target\": \"/data\", \"type\": \"ext4\" } ]" \
 		'cat /proc/modules /proc/mounts; echo loop=$(cat /sys/module/loop/parameters/max_loop)')" $(files_of $virtio_blk loop)
 	start_vm -drive "if=none,id=d,file=$work/disk,format=raw" -device virtio-blk-pci,drive=d

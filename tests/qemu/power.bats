@@ -15,6 +15,8 @@ setup()
 {
 	qemu_setup
 	make_disk
+	# Not as an NVMe disk: QEMU 7.2's stops answering once in some ten boots under load.
+	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device virtio-blk-pci,drive=d)
 }
 
 teardown()
@@ -24,9 +26,11 @@ teardown()
 
 @test "no counter is lost by a power cut, and no key file" {
 	command="n=\$(tao counter c 2>/dev/null || echo 0); echo found \$n; while n=\$((n + 1)); tao counter c \$n && echo acknowledged \$n; do :; done; echo refused"
+	# shellcheck disable=SC2086,SC2046
 	image "{ \"version\": 1, \"host\": { \"root\": { \"type\": \"soft\", \"file\": \"/data/keys\" }, \"guard\": { \"type\": \"allow\" },
-			\"mounts\": [ { \"source\": \"/dev/nvme0n1\", \"target\": \"/data\", \"type\": \"ext4\" } ] },
-		\"services\": { \"count\": { \"exec\": [\"/bin/sh\", \"-c\", \"$command\"], \"type\": \"oneshot\" } } }"
+			\"modules\": [$(names_of $virtio_blk)],
+			\"mounts\": [ { \"source\": \"/dev/vda\", \"target\": \"/data\", \"type\": \"ext4\" } ] },
+		\"services\": { \"count\": { \"exec\": [\"/bin/sh\", \"-c\", \"$command\"], \"type\": \"oneshot\" } } }" $(files_of $virtio_blk)
 	last=0 name='' cuts=10
 	[ -z "${TAO_SOAK:-}" ] || cuts=100
 	for i in $(seq 0 "$cuts"); do
