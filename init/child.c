@@ -254,6 +254,8 @@ int child_start(const struct child_way *way, const struct start_plan *plan, stru
 		return r;
 	make_rules();
 	r = kept ? sys_socketpair(SOCK_SEQPACKET, keeper) : 0;
+	if (kept && r == 0)
+		sys_tell_senders(keeper[0]);
 	pid_t pid = r < 0 ? r : sys_fork_into(plan->cgroup, way->namespaces);
 	if (pid == 0 && way->keep != NULL)
 		way->keep(plan, pipe[1], keeper[1]);

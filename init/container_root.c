@@ -11,6 +11,7 @@
 #include "sys_child.h"
 #include "sys_confine.h"
 #include "sys_container.h"
+#include "sys_measure.h"
 #include "unpack.h"
 
 /* A file takes 512 bytes of a tar, and about twice that of the kernel's memory. */
@@ -74,7 +75,6 @@ static _Noreturn void unpacker(struct child *c, int root)
 	sys_dup2(image, 3);
 	c->pipe = sys_dup2(c->pipe, 4);
 	sys_close_from(5);
-	child_must(c, "rights for unpacking", sys_bound_capabilities(0));
 	child_must(c, "rights for unpacking", sys_keep_capabilities(rights));
 	child_must(c, "no_new_privs", sys_no_new_privs());
 	child_must(c, "limits for unpacking", sys_set_limit(RLIMIT_CORE, 0, 0));

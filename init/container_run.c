@@ -6,6 +6,7 @@
 #include "container.h"
 #include "sys.h"
 #include "sys_child.h"
+#include "sys_measure.h"
 
 #define NOTIFY_VARIABLE "NOTIFY_SOCKET="
 #define PATH_VARIABLE "PATH="
@@ -85,7 +86,7 @@ void container_plan_run(struct child *c, struct container_run *run)
 	const struct service *s = c->service;
 	struct stat st;
 	child_must(c, "the image", sys_fstat(c->program, &st));
-	void *bytes = sys_map_file(c->program, (size_t)st.st_size);
+	const uint8_t *bytes = sys_map_file(c->program, (size_t)st.st_size);
 	if (bytes == NULL || !image_view(span_of(bytes, (size_t)st.st_size), &image))
 		child_fail(c->pipe, "the image", -EINVAL);
 	for (int i = 0; i < s->n_exec; i++)

@@ -60,8 +60,8 @@ struct started {
 	const char *remedy; /* where start fails: what may help, or NULL */
 };
 
-/* A few words and the end of most paths; written to a pipe at once. */
-#define START_STEP_MAX 124
+/* A few words and a path, or why an image is refused; written to a pipe at once. */
+#define START_STEP_MAX 236
 
 /* What the child writes to the pipe when it could not get as far as the program. */
 struct start_failure {

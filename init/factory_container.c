@@ -16,6 +16,7 @@
 #include "sys_confine.h"
 #include "sys_container.h"
 #include "sys_machine.h"
+#include "sys_measure.h"
 
 /* ---- in the keeper ---- */
 

@@ -206,6 +206,9 @@ static const struct {
 } keys[] = {
 	{ "exec", FACTORY_EXEC | FACTORY_IMAGE | FACTORY_KERNEL },
 	{ "measure.files", FACTORY_EXEC },
+	{ "measure.trust_rootfs", FACTORY_EXEC },
+	{ "namespaces", FACTORY_EXEC | FACTORY_KERNEL },
+	{ "debuggable", FACTORY_EXEC | FACTORY_KERNEL },
 	{ "image", FACTORY_IMAGE },
 	{ "verity", FACTORY_IMAGE },
 	{ "root_size", FACTORY_IMAGE },

@@ -7,8 +7,6 @@
 
 #include "manifest_read.h"
 
-/* As many as a machine's disk layout ever had; each is mounted in turn. */
-#define MOUNTS_MAX 32
 #define MOUNT_OPTIONS_MAX 16
 /* A disk behind a bus, a driver and a file system takes a dozen. */
 #define MODULES_MAX 128

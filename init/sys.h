@@ -60,6 +60,10 @@ ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds);
 /* The fastest way, of a stream's bytes; descriptors that come with them are dropped. */
 ssize_t sys_recv_bytes(int fd, void *p, size_t cap);
 ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
+/* The same without descriptors, and with the pid that the sender has for us, 0 if it is not known; once sys_tell_senders()
+ * has been called. */
+ssize_t sys_recv_of(int fd, void *p, size_t cap, pid_t *sender);
+int sys_tell_senders(int fd);
 /* Several pieces as one, without descriptors. */
 #define SYS_PARTS_MAX 4
 ssize_t sys_send_parts(int fd, const struct span *parts, unsigned n);

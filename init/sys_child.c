@@ -119,11 +119,6 @@ int sys_raise_ambient(uint64_t keep)
 	return r;
 }
 
-int sys_keep_capabilities(uint64_t keep)
-{
-	return set_capabilities(keep, true);
-}
-
 int sys_close_on_exec_from(int first)
 {
 	if (syscall(SYS_close_range, first, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) == 0)

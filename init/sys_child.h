@@ -26,7 +26,6 @@ int sys_bound_capabilities(uint64_t keep);
 /* The uid may change without their going; then they are made ambient, and survive exec. */
 int sys_keep_over_setuid(void);
 int sys_raise_ambient(uint64_t keep);
-int sys_keep_capabilities(uint64_t keep); /* of those in effect */
 int sys_close_on_exec_from(int first);
 /* A Landlock domain of its own forbids nothing but mounting, and tracing what is outside. First its rules (a
  * descriptor; -ENOSYS where the kernel has none), then, with no_new_privs, into it. */
