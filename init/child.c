@@ -142,7 +142,10 @@ static void set_limits(const struct child *c)
 {
 	const struct service *s = c->service;
 	struct rlimit nofile = sys_original_nofile();
-	if (nofile.rlim_max > 0)
+	bool other = false; /* which it might not be lifted to from here */
+	for (int i = 0; i < s->n_limits; i++)
+		other = other || s->limits[i].resource == RLIMIT_NOFILE;
+	if (nofile.rlim_max > 0 && !other)
 		child_must(c, "limits", sys_set_limit(RLIMIT_NOFILE, nofile.rlim_cur, nofile.rlim_max));
 	for (int i = 0; i < s->n_limits; i++)
 		if (applies(c, &s->limits[i]))

@@ -89,6 +89,7 @@ static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket, 
 	child_must(&c, "duplicating descriptors", socket);
 	child_close_others(&c, socket);
 	sys_umask(022);
+	sys_hide_arguments();
 	prepare(&c, inside);
 	container_plan_run(&c, &run);
 	if (!inside) {

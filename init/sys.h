@@ -107,6 +107,9 @@ int sys_setuid_only(uid_t uid);		/* real, effective and saved; groups stay */
 int sys_subreaper(void);
 int sys_undumpable(void);
 int sys_process_name(const char *name);
+/* Our command line, which everybody may read who sees the process: where it stands, and, in a child, away with it. */
+void sys_note_arguments(char **argv);
+void sys_hide_arguments(void);
 int sys_die_with_parent(void);
 int sys_no_new_privs(void);
 bool sys_can_setuid(void);
