@@ -511,6 +511,9 @@ void launch_exec_event(struct env *env, uint16_t u)
 	loop_remove(&env->loop, unit->exec_error);
 	sys_close(unit->exec_error);
 	unit->exec_error = -1;
+	/* A keeper that was killed on the way is the end, which follows, and no program. */
+	if (n == 0 && unit->keeper > 0 && !reaper_keeper_started(env, u))
+		return;
 	if (n == 0) {
 		program_close_fds(env, u);
 		unit_event(env, u, ON_EXEC_OK);

@@ -174,21 +174,35 @@ static void killer_gone(struct env *env, uint16_t u, int status)
 	unit_event(env, u, ON_EMPTY);
 }
 
-void reaper_keeper_event(struct env *env, uint16_t u)
+/* False: there is no more. */
+static bool hear_keeper(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	struct keeper_message m;
 	pid_t sender;
-	while (unit->keeper_fd >= 0 && sys_recv_of(unit->keeper_fd, &m, sizeof m, &sender) == (ssize_t)sizeof m) {
-		/* In a namespace of pids it says so itself. */
-		if (m.word == KEEPER_STARTED && unit->added)
-			unit->pid = is_container(env, u) ? sender : m.value;
-		else if (m.word == KEEPER_IDS && is_container(env, u))
-			ask_keeper(unit, KEEPER_IDS,
-				   container_give_ids(&env->manifest.services[u], unit->keeper));
-		else if (m.word == KEEPER_ENDED && unit->added)
-			main_gone(env, u, m.value);
-	}
+	if (unit->keeper_fd < 0 || sys_recv_of(unit->keeper_fd, &m, sizeof m, &sender) != (ssize_t)sizeof m)
+		return false;
+	/* In a namespace of pids it says so itself. */
+	if (m.word == KEEPER_STARTED && unit->added)
+		unit->pid = is_container(env, u) ? sender : m.value;
+	else if (m.word == KEEPER_IDS && is_container(env, u))
+		ask_keeper(unit, KEEPER_IDS, container_give_ids(&env->manifest.services[u], unit->keeper));
+	else if (m.word == KEEPER_ENDED && unit->added)
+		main_gone(env, u, m.value);
+	return true;
+}
+
+void reaper_keeper_event(struct env *env, uint16_t u)
+{
+	while (hear_keeper(env, u))
+		;
+}
+
+bool reaper_keeper_started(struct env *env, uint16_t u)
+{
+	while (env->units[u].pid == 0 && hear_keeper(env, u))
+		;
+	return env->units[u].pid > 0;
 }
 
 static void keeper_gone(struct env *env, uint16_t u, int status)
