@@ -48,6 +48,7 @@ static void take_ids(const struct child *c, int socket)
 	} while (message.word != KEEPER_IDS);
 	child_must(c, "the ids of its user namespace", message.value);
 	child_must(c, "being root of its user namespace", sys_become_root());
+	child_must(c, "ending with PID 1", sys_die_with_parent()); /* another uid takes that back */
 }
 
 static void unshare_all(const struct child *c)

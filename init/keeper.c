@@ -62,6 +62,8 @@ _Noreturn void keeper_run(int socket, pid_t main, bool tell)
 		sys_epoll_wait(ep, &event, 1, true);
 		sys_read(signals, &info, sizeof info);
 		ssize_t n = sys_recv(FD_SOCKET, &message, sizeof message, NULL, 0, NULL);
+		if (n == 0 && !tell)
+			sys_exit(1);
 		if (n == 0)
 			sys_epoll_set(ep, EPOLL_CTL_DEL, FD_SOCKET, 0, 0); /* PID 1 is gone: reap on */
 		if (n != (ssize_t)sizeof message)

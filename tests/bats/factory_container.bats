@@ -55,17 +55,25 @@ says_inside() # LINE
 	grep -qF -- "$1" "$work/out" || { echo "not said: $1"; return 1; }
 }
 
-namespaces()
+# The keepers of the host's containers, what unpacks for them, and what else is in them.
+of_containers()
 {
-	find /proc/[0-9]*/ns -name mnt -exec readlink {} + 2>/dev/null | sort -u
+	local keeper
+	for keeper in $(pgrep -P "$host" -x tao-keep); do
+		echo "$keeper"
+		pgrep -P "$keeper" || true
+	done
 }
 
+# No process, mount, cgroup of service a; what hangs on its namespaces is gone with the last process in them.
 left_nothing()
 {
-	eventually '[ -z "$(pgrep -x "tao-keep|tao-unpack" --ns "$$" --nslist pid)" ]'
-	! grep -q "nr_inodes=262144" /proc/mounts
-	run ! find /sys/fs/cgroup/unified/tao-"$host" -mindepth 1 -maxdepth 1 -type d
-	eventually '[ -z "$(comm -13 "$work/namespaces" <(namespaces))" ]'
+	local uid
+	uid=$(ctl --json status a | jq .services[0].uid)
+	eventually '[ -z "$(of_containers)" ]'
+	run ! awk -v uid="$uid" '$1 >= uid && $1 < uid + 65536 { found = 1 } END { exit !found }' <(ps -eo uid=)
+	run ! grep -q "uid=$uid" /proc/mounts
+	eventually '[ -z "$(find /sys/fs/cgroup/unified/tao-$host -mindepth 1 -maxdepth 1 -type d 2>/dev/null)" ]'
 }
 
 @test "it is root of a user namespace of its own, without rights, whose ids are those of nobody else" {
@@ -210,7 +218,6 @@ bad_image() # WORDS, of what python3 does to "t", a tar
 refused() # WORDS
 {
 	manifest "\"a\": { \"factory\": \"container\", \"image\": \"$work/bad.tar\", \"exec\": [\"/x\"], \"root_size\": \"1M\" }"
-	namespaces >"$work/namespaces"
 	start_host
 	eventually '[ "$(state_of a)" = failed ]'
 	ctl status a
@@ -249,12 +256,11 @@ refused() # WORDS
 	tar -C "$work/big" -czf "$work/big.tar" .
 	chmod a+r "$work/big.tar"
 	manifest "\"a\": { \"factory\": \"container\", \"image\": \"$work/big.tar\", \"exec\": [\"/bin/sh\", \"-c\", \"sleep 1000\"], \"restart\": \"always\" }"
-	namespaces >"$work/namespaces"
 	start_host
 	local i pids
-	for i in $(seq 1 25); do
+	for i in $(seq 1 12); do
 		sleep "0.0$((RANDOM % 90 + 10))"
-		pids=$(pgrep -P "$host" -x tao-keep; pgrep -x "tao-unpack"; pgrep -f "^sleep 1000")
+		pids=$(of_containers)
 		[ -z "$pids" ] || kill -KILL "$(shuf -n 1 -e $pids)" 2>/dev/null || true
 		[ $((i % 3)) -gt 0 ] || ctl stop a
 		ctl start a >/dev/null || true
@@ -273,7 +279,6 @@ refused() # WORDS
 	tar -C "$work" -cf "$work/big.tar" zeros
 	rm "$work/zeros"
 	manifest "\"a\": { \"factory\": \"container\", \"image\": \"$work/big.tar\", \"exec\": [\"/x\"], \"start_timeout\": \"1ms\" }"
-	namespaces >"$work/namespaces"
 	start_host
 	eventually '[ "$(state_of a)" = failed ]'
 	left_nothing
@@ -281,11 +286,14 @@ refused() # WORDS
 
 @test "a host that ends, however, takes its containers along" {
 	manifest "$(sh_entry a '' 'sleep 4321')"
-	namespaces >"$work/namespaces"
 	start_host
 	eventually '[ "$(state_of a)" = up ]'
+	local uid pids
+	uid=$(ctl --json status a | jq .services[0].uid)
+	pids=$(of_containers)
+	[ -n "$pids" ]
 	kill -TERM "$host"
 	wait "$host"
 	host=
-	left_nothing
+	run ! awk -v uid="$uid" '$1 >= uid && $1 < uid + 65536 { found = 1 } END { exit !found }' <(ps -eo uid=)
 }
