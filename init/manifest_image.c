@@ -43,7 +43,7 @@ static cJSON *parse(struct span json, struct diag *why)
 static const cJSON *get(const cJSON *object, const char *key)
 {
 	const cJSON *found = NULL;
-	if (!cJSON_IsObject(object))
+	if (object == NULL || !cJSON_IsObject(object))
 		return NULL;
 	for (const cJSON *at = object->child; at != NULL; at = at->next) {
 		if (strcmp(at->string, key) != 0)
@@ -58,7 +58,7 @@ static const cJSON *get(const cJSON *object, const char *key)
 static const char *text(const cJSON *object, const char *key)
 {
 	const cJSON *value = get(object, key);
-	return cJSON_IsString(value) ? value->valuestring : "";
+	return value != NULL && cJSON_IsString(value) ? value->valuestring : "";
 }
 
 static bool is_one_of(const char *type, const char *a, const char *b)

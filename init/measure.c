@@ -90,7 +90,7 @@ static void answer(struct measure_state *state, int socket, struct span message)
 {
 	static struct measure_job job;
 	struct measure_reply reply = { .id = 0 };
-	int fds[MEASURE_FDS_MAX], parts[MEASURE_PARTS_MAX], n = 0, mount = -1, image = -EINVAL;
+	int fds[MEASURE_FDS_MAX], parts[MEASURE_PARTS_MAX] = { 0 }, n = 0, mount = -1, image = -EINVAL;
 	if (message.n >= sizeof reply.id)
 		memcpy(&reply.id, message.p, sizeof reply.id);
 	if (measure_unpack(message, &job))

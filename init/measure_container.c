@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "manifest_image.h"
 #include "measure_image.h"
@@ -109,14 +108,14 @@ static int read_json(struct layout *l, struct opened *file, struct span *json)
 
 static int read_file(struct layout *l, const char *name, struct span *json)
 {
-	struct opened file;
+	struct opened file = { .fd = -1 };
 	int r = open_file(l, name, &file);
 	return r < 0 ? r : read_json(l, &file, json);
 }
 
 static int read_blob(struct layout *l, const struct oci_blob *blob, struct span *json)
 {
-	struct opened file;
+	struct opened file = { .fd = -1 };
 	struct digest digest;
 	int r = open_blob(l, blob, &file);
 	if (r == 0)
@@ -135,7 +134,7 @@ static int judge(struct layout *l, int r)
 
 static int find_image(struct layout *l, struct oci_blob *image)
 {
-	struct span json;
+	struct span json = { NULL, 0 };
 	bool leads_on = false;
 	int r = read_file(l, "oci-layout", &json);
 	if (r == 0)
@@ -157,7 +156,7 @@ static int find_image(struct layout *l, struct oci_blob *image)
 static int copy_layer(struct layout *l, unsigned i)
 {
 	const struct oci_blob *blob = &l->manifest.layers[i].blob;
-	struct opened file;
+	struct opened file = { .fd = -1 };
 	struct digest digest;
 	if (blob->bytes > IMAGE_BYTES_MAX - l->bytes)
 		return refuse(l, EFBIG, "is of an image of more than 1 GiB");
@@ -176,7 +175,7 @@ static int copy_layer(struct layout *l, unsigned i)
 
 static int read_config(struct layout *l)
 {
-	struct span json;
+	struct span json = { NULL, 0 };
 	struct wr strings = wr_to(l->config, sizeof l->config);
 	int r = read_blob(l, &l->manifest.config, &json);
 	if (r == 0)
@@ -188,7 +187,7 @@ static int read_config(struct layout *l)
 static int read_image(struct layout *l)
 {
 	struct oci_blob image;
-	struct span json;
+	struct span json = { NULL, 0 };
 	int r = find_image(l, &image);
 	if (r == 0)
 		r = read_blob(l, &image, &json);
@@ -211,11 +210,10 @@ static int read_image(struct layout *l)
 static const struct image *layout_get(struct measure_state *state, const struct measure_job *job, size_t n,
 				      const char *tag, struct measure_reply *reply)
 {
-	struct layout *l = calloc(1, sizeof *l);
+	struct layout *l = n < sizeof l->path ? sys_map(sizeof *l) : NULL;
 	const struct image *image = NULL;
-	if (l == NULL || n >= sizeof l->path) {
+	if (l == NULL) {
 		measure_refuse(reply, job->path, ENOMEM, "no memory");
-		free(l);
 		return NULL;
 	}
 	memcpy(l->path, job->path, n);
@@ -227,19 +225,22 @@ static const struct image *layout_get(struct measure_state *state, const struct 
 	l->image = image_begin(state, job->request.flags & IMAGE_FORM, job->path, reply);
 	if (l->image != NULL && read_image(l) == 0)
 		image = l->image;
-	free(l);
+	sys_unmap(l, sizeof *l);
 	return image;
 }
 
 const struct image *container_get(struct measure_state *state, const struct measure_job *job,
 				  struct measure_reply *reply)
 {
-	struct opened file;
+	struct opened file = { .fd = -1 };
 	const char *colon = strrchr(job->path, ':');
 	int r = measure_open(job, job->path, USE_IMAGE, &file, reply);
 	/* Perhaps it is not the name of a file, but of one and of a tag. */
-	if (r == -ENOENT && colon != NULL && colon[1] != '\0' && strchr(colon, '/') == NULL)
+	if (r == -ENOENT && colon != NULL && colon[1] != '\0' && strchr(colon, '/') == NULL) {
+		reply->error = 0;
+		reply->text[0] = '\0';
 		return layout_get(state, job, (size_t)(colon - job->path), colon + 1, reply);
+	}
 	if (r < 0)
 		return NULL;
 	if (!S_ISDIR(file.st.st_mode))

@@ -327,8 +327,11 @@ int tar_next(struct tar *tar)
 		uint8_t type = block.p[AT_TYPE];
 		if (type == '\0' || strchr("xgLK", type) == NULL)
 			return take_entry(tar, block.p);
+		/* The name that an extended header has itself tells whose it is, until it says so. */
+		if ((tar->said & SAID_PATH) == 0)
+			put_text(tar->entry.path, span_of(block.p + AT_NAME, N_NAME));
 		if (!number(block.p + AT_SIZE, N_LONG, &size))
-			return fail(tar, EINVAL, "a field of a header is no number");
+			return fail(tar, EINVAL, "a field of its header is no number");
 		int r = take_extended(tar, type, size);
 		if (r < 0)
 			return r;

@@ -182,8 +182,8 @@ static const char *unsupported(uint8_t type)
 static int refuse_errno(struct unpack *u, int error)
 {
 	return refuse(u, error,
-		      error == ENOSPC	 ? "no room is left in the container's memory for it"
-		      : error == ENOENT	 ? "its directory is a link that leads nowhere"
+		      error == ENOSPC	? "no room is left in the container's memory for it"
+		      : error == ENOENT ? "its directory is a link that leads nowhere, or what it links to is gone"
 		      : error == ENOTDIR ? "its directory is a file"
 					 : strerror(error));
 }
@@ -227,6 +227,8 @@ static int make_entry(struct unpack *u)
 	const char *why = unsupported(type);
 	if (why != NULL)
 		return refuse(u, EPERM, why);
+	if (type == TAR_SYMLINK && u->tar.entry.link[0] == '\0')
+		return refuse(u, EINVAL, "a link to nothing");
 	if (strcmp(u->path, ".") == 0 && type != TAR_DIRECTORY)
 		return refuse(u, EINVAL, "the root can only be a directory");
 	int r = type == TAR_HARD_LINK ? check_link(u, &there) : 0;

@@ -27,7 +27,7 @@ static void skip_text(struct rd *r)
 static void skip_header(struct rd *r)
 {
 	struct span head = rd_bytes(r, 10);
-	if (r->err != ERR_NONE)
+	if (head.n != 10)
 		return;
 	unsigned flags = head.p[3];
 	if (head.p[0] != 0x1f || head.p[1] != 0x8b || head.p[2] != 8 || (flags & RESERVED) != 0) {
