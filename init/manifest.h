@@ -106,7 +106,6 @@ struct part_digests {
 /* What a container is made of, besides what every service has. */
 struct container {
 	const char *image;	     /* a file, or the directory of an OCI image layout; absolute */
-	const struct digest *verity; /* the image is a file system with this root hash; NULL: it is unpacked */
 	uint64_t root_size;	     /* bytes that its root may take */
 	bool host_network;
 	const char *network; /* the path of a network namespace, or NULL: one of its own, or the host's */

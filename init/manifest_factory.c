@@ -60,16 +60,6 @@ TAKE(service, image)
 	return c == NULL ? ERR_NO_SPACE : read_path(reader, value, PATH_MAX - 1, &c->image);
 }
 
-TAKE(service, verity)
-{
-	struct container *c = container(reader, into);
-	struct digest *root = arena_alloc(reader->arena, sizeof *root, 1);
-	if (c == NULL || root == NULL)
-		return read_no_memory(reader);
-	c->verity = root;
-	return read_sha256(reader, value, root);
-}
-
 TAKE(service, root_size)
 {
 	struct container *c = container(reader, into);
@@ -210,7 +200,6 @@ static const struct {
 	{ "namespaces", FACTORY_EXEC | FACTORY_KERNEL },
 	{ "debuggable", FACTORY_EXEC | FACTORY_KERNEL },
 	{ "image", FACTORY_IMAGE },
-	{ "verity", FACTORY_IMAGE },
 	{ "root_size", FACTORY_IMAGE },
 	{ "network", FACTORY_IMAGE },
 	{ "mounts", FACTORY_IMAGE },

@@ -63,6 +63,14 @@ TAKE(mount, wait)
 	return read_duration(reader, value, 0, 24 * 3600 * NS_PER_S, &((struct mount_entry *)into)->wait);
 }
 
+const char *mount_flag_word(size_t i, unsigned long *flag)
+{
+	if (i >= sizeof flags / sizeof flags[0])
+		return NULL;
+	*flag = flags[i].flag;
+	return flags[i].word;
+}
+
 static bool is_flag(const char *word, unsigned long *into)
 {
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
