@@ -24,11 +24,17 @@ static bool is_mapped(const char *map, uint32_t id)
 	return sys_read_file(map, text, sizeof text) > 0 && text_find(text, " 4294967295\n") != NULL;
 }
 
+static bool has_uid(const struct service *s, uid_t uid)
+{
+	bool range = s->container != NULL && s->container->uid_base != 0;
+	return s->own_uid && uid - s->uid < (range ? CONTAINER_IDS : 1);
+}
+
 /* A service's own uid is nobody else's, and its cgroup holds whatever it started. */
 static int unit_of(const struct env *env, const struct transport_peer *who)
 {
 	for (uint16_t u = 0; u < env->manifest.n_services; u++)
-		if (env->manifest.services[u].own_uid && env->manifest.services[u].uid == who->uid)
+		if (has_uid(&env->manifest.services[u], who->uid))
 			return u;
 	/* A process outside of our pid namespace is in none of our services. */
 	return who->pid > 0 ? cgroup_unit_of(env, who->pid) : -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
 
@@ -40,7 +41,10 @@ static int high(const struct child *c, int fd)
 
 void child_begin(struct child *c, const struct start_plan *plan, int pipe)
 {
-	*c = (struct child){ .plan = plan, .service = plan->service, .pipe = pipe, .rules = -1 };
+	const struct service *s = plan->service;
+	*c = (struct child){
+		.plan = plan, .service = s, .pipe = pipe, .rules = -1, .uid = s->uid, .gid = s->gid, .cwd = s->cwd
+	};
 	child_must(c, "a session", sys_session());
 	c->pipe = high(c, c->pipe);
 	c->channel = high(c, plan->channel);
@@ -54,6 +58,27 @@ void child_begin(struct child *c, const struct start_plan *plan, int pipe)
 	c->files = high(c, plan->measured->files);
 	for (int i = 0; i < c->service->n_parts; i++)
 		c->parts[i] = high(c, plan->measured->parts[i]);
+}
+
+void child_close_others(const struct child *c, int keep)
+{
+	int kept[9 + SOCKETS_MAX + MEASURE_PARTS_MAX] = { c->pipe, c->channel, c->ready, c->in,   c->out,
+							  c->err,  c->program, c->files, keep };
+	int n = 9, last = 2;
+	for (uint32_t i = 0; i < c->service->n_sockets; i++)
+		kept[n++] = c->sockets[i];
+	for (int i = 0; i < c->service->n_parts; i++)
+		kept[n++] = c->parts[i];
+	for (;;) {
+		int next = INT_MAX;
+		for (int i = 0; i < n; i++)
+			if (kept[i] > last && kept[i] < next)
+				next = kept[i];
+		sys_close_between(last + 1, next - 1);
+		if (next == INT_MAX)
+			return;
+		last = next;
+	}
 }
 
 static int empty_input(void)
@@ -118,12 +143,25 @@ static void set_limits(const struct child *c)
 {
 	const struct service *s = c->service;
 	struct rlimit nofile = sys_original_nofile();
-	if (nofile.rlim_max > 0)
+	bool other = false; /* which it might not be lifted to from here */
+	for (int i = 0; i < s->n_limits; i++)
+		other = other || s->limits[i].resource == RLIMIT_NOFILE;
+	if (nofile.rlim_max > 0 && !other)
 		child_must(c, "limits", sys_set_limit(RLIMIT_NOFILE, nofile.rlim_cur, nofile.rlim_max));
 	for (int i = 0; i < s->n_limits; i++)
 		if (applies(c, &s->limits[i]))
 			child_must(c, "limits",
 				   sys_set_limit(s->limits[i].resource, s->limits[i].value, s->limits[i].value));
+}
+
+void child_allow_limits(const struct child *c)
+{
+	const struct service *s = c->service;
+	uint64_t soft, hard;
+	for (int i = 0; i < s->n_limits; i++)
+		if (applies(c, &s->limits[i]) && sys_limit(s->limits[i].resource, &soft, &hard) == 0 &&
+		    s->limits[i].value > hard)
+			child_must(c, "limits", sys_set_limit(s->limits[i].resource, soft, s->limits[i].value));
 }
 
 static void set_groups(const struct child *c, bool changes)
@@ -135,7 +173,7 @@ static void set_groups(const struct child *c, bool changes)
 		groups[i] = s->groups[i];
 	if (c->group != 0)
 		groups[n++] = c->group;
-	int r = sys_set_groups(s->gid, groups, n);
+	int r = sys_set_groups(c->gid, groups, n);
 	/* An ordinary user, or one in a user namespace, keeps the groups there are. */
 	if (r != -EPERM || changes)
 		child_must(c, "groups", r);
@@ -144,17 +182,17 @@ static void set_groups(const struct child *c, bool changes)
 static void set_rights(const struct child *c)
 {
 	const struct service *s = c->service;
-	bool changes = s->uid != sys_getuid() || s->gid != sys_getgid();
-	bool ambient = s->uid != 0 && s->capabilities != 0;
+	bool changes = c->uid != sys_getuid() || c->gid != sys_getgid();
+	bool ambient = c->uid != 0 && s->capabilities != 0;
 	set_groups(c, changes);
 	int r = sys_bound_capabilities(s->capabilities);
 	/* Who is not root can get none with no_new_privs, whatever its bounding set allows. */
-	if (r != -EPERM || s->uid == 0 || s->capabilities != 0)
+	if (r != -EPERM || c->uid == 0 || s->capabilities != 0)
 		child_must(c, "capabilities", r);
 	if (ambient)
 		child_must(c, "keeping capabilities", sys_keep_over_setuid());
 	if (changes)
-		child_must(c, "uid", sys_set_uid(s->uid));
+		child_must(c, "uid", sys_set_uid(c->uid));
 	if (ambient)
 		child_must(c, "ambient capabilities", sys_raise_ambient(s->capabilities));
 	child_must(c, "no_new_privs", sys_no_new_privs());
@@ -190,7 +228,7 @@ void child_confine(struct child *c, bool own_view)
 	child_must(c, "undumpable", sys_undumpable());
 	set_limits(c);
 	set_rights(c);
-	child_must(c, "cwd", sys_chdir(s->cwd));
+	child_must(c, "cwd", sys_chdir(c->cwd));
 	sys_umask(s->confinement->umask);
 	sys_unblock_signals(); /* what is done at a signal was made the default when PID 1 began */
 	child_must(c, "a system call filter", confine_syscalls(s->confinement));
@@ -208,7 +246,7 @@ static _Noreturn void keep(const struct child_way *way, const struct start_plan 
 		way->be(plan, pipe);
 	if (pid < 0)
 		child_fail(pipe, "fork", pid);
-	keeper_run(socket, pid, -1);
+	keeper_run(socket, pid, true, -1);
 }
 
 static void close_pair(const int *fds)
@@ -226,6 +264,8 @@ int child_start(const struct child_way *way, const struct start_plan *plan, stru
 		return r;
 	make_rules();
 	r = kept ? sys_socketpair(SOCK_SEQPACKET, keeper) : 0;
+	if (kept && r == 0)
+		sys_tell_senders(keeper[0]);
 	pid_t pid = r < 0 ? r : sys_fork_into(plan->cgroup, way->namespaces);
 	if (pid == 0 && way->keep != NULL)
 		way->keep(plan, pipe[1], keeper[1]);

@@ -20,6 +20,9 @@ struct child {
 	int program; /* what to execute, or the image */
 	int rules;   /* of its Landlock domain */
 	gid_t group; /* one more that it is in; 0: none */
+	uid_t uid;   /* the service's, unless a factory says otherwise */
+	gid_t gid;
+	const char *cwd;
 };
 
 /* Says what failed, and ends the process. */
@@ -31,6 +34,10 @@ void child_begin(struct child *c, const struct start_plan *plan, int pipe);
 /* Descriptors 0 to 2, sockets, channel, ready pipe and parts stand where the program finds them; nothing else will be
  * open after exec. The number of the first part. */
 int child_set_descriptors(struct child *c);
+/* Of the descriptors that PID 1 has, those of the child stay, 0 to 2, and this one: for who does not come to exec soon. */
+void child_close_others(const struct child *c, int keep);
+/* While there are the rights to: what child_confine will set can be set without them. */
+void child_allow_limits(const struct child *c);
 /* After mounts and namespaces: limits, rights, directory, signals and system calls. own_view: it has mounts of its own. */
 void child_confine(struct child *c, bool own_view);
 

@@ -57,10 +57,11 @@ struct started {
 	pid_t pid; /* of the program, or of its keeper */
 	int exec_error; /* read end of a CLOEXEC pipe: end of file when the program runs, else a start_failure; never blocks */
 	int keeper; /* socket of its keeper, -1: it has none */
+	const char *remedy; /* where start fails: what may help, or NULL */
 };
 
-/* A few words and the end of most paths; written to a pipe at once. */
-#define START_STEP_MAX 124
+/* A few words and a path, or why an image is refused; written to a pipe at once. */
+#define START_STEP_MAX 236
 
 /* What the child writes to the pipe when it could not get as far as the program. */
 struct start_failure {

@@ -167,7 +167,7 @@ static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket)
 		be(plan, pipe, qmp[1], keeper);
 	if (pid < 0)
 		child_fail(pipe, "fork", pid);
-	keeper_run(socket, pid, qmp[0]);
+	keeper_run(socket, pid, true, qmp[0]);
 }
 
 static int vm_start(const struct start_plan *plan, struct started *started)

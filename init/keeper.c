@@ -68,7 +68,7 @@ static void take(int socket, int qmp)
 	sys_close_from(monitor >= 0 ? FD_QMP + 1 : FD_SOCKET + 1);
 }
 
-_Noreturn void keeper_run(int socket, pid_t main, int qmp)
+_Noreturn void keeper_run(int socket, pid_t main, bool tell, int qmp)
 {
 	struct keeper_message message;
 	struct epoll_event event;
@@ -88,7 +88,8 @@ _Noreturn void keeper_run(int socket, pid_t main, int qmp)
 		sys_epoll_set(ep, EPOLL_CTL_ADD, FD_QMP, EPOLLIN, 0);
 		ask_machine("{\"execute\":\"qmp_capabilities\"}\n");
 	}
-	say(KEEPER_STARTED, main);
+	if (tell)
+		say(KEEPER_STARTED, main);
 	for (;;) {
 		struct signalfd_siginfo info;
 		uint64_t due;
@@ -105,7 +106,9 @@ _Noreturn void keeper_run(int socket, pid_t main, int qmp)
 			press(timer);
 		ssize_t n = sys_recv(FD_SOCKET, &message, sizeof message, NULL, 0, NULL);
 		if (n == 0) {
-			/* PID 1 is gone: a process may go on, a machine has nobody who could stop it. */
+			/* PID 1 is gone: a process may go on, a container or a machine has nobody who could stop it. */
+			if (!tell)
+				sys_exit(1);
 			sys_epoll_set(ep, EPOLL_CTL_DEL, FD_SOCKET, 0, 0);
 			if (qmp >= 0)
 				kill_all();

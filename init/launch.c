@@ -402,7 +402,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 {
 	const struct service *s = service_of(env, u);
 	struct unit *unit = &env->units[u];
-	struct started started = { 0, -1, -1 };
+	struct started started = { 0, -1, -1, NULL };
 	struct start_plan plan = {
 		.service = s,
 		.measured = m,
@@ -435,7 +435,9 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		plan.keep = reaper_wants_keeper(env, u, plan.cgroup);
 		r = s->factory->start(&plan, &started);
 		if (r < 0)
-			unit_say(unit, "cannot start a process: %s", strerror(-r));
+			unit_say(unit, "cannot start a process: %s%s%s", strerror(-r),
+				 started.remedy != NULL ? "; " : "",
+				 started.remedy != NULL ? started.remedy : "");
 	}
 	if (plan.ready >= 0)
 		sys_close(plan.ready);
@@ -509,6 +511,9 @@ void launch_exec_event(struct env *env, uint16_t u)
 	loop_remove(&env->loop, unit->exec_error);
 	sys_close(unit->exec_error);
 	unit->exec_error = -1;
+	/* A keeper that was killed on the way is the end, which follows, and no program. */
+	if (n == 0 && unit->keeper > 0 && !reaper_keeper_started(env, u))
+		return;
 	if (n == 0) {
 		program_close_fds(env, u);
 		unit_event(env, u, ON_EXEC_OK);
@@ -516,11 +521,11 @@ void launch_exec_event(struct env *env, uint16_t u)
 	}
 	if (n == (ssize_t)sizeof failure) {
 		failure.step[sizeof failure.step - 1] = '\0';
-		unit_say(unit, "%s: could not be run: %s: %s", service_of(env, u)->exec[0], failure.step,
+		unit_say(unit, "%s: could not be run: %s: %s", measure_path(service_of(env, u)), failure.step,
 			 strerror(failure.error));
 		unit->retry = is_passing(failure.error);
 	} else {
-		unit_say(unit, "%s: could not be run", service_of(env, u)->exec[0]);
+		unit_say(unit, "%s: could not be run", measure_path(service_of(env, u)));
 	}
 	unit_event(env, u, ON_EXEC_FAILED);
 }

@@ -122,5 +122,6 @@ int main(int argc, char **argv)
 			sys_unblock_signals();
 			return commands[i].main(argc, argv);
 		}
+	sys_note_arguments(argv);
 	return taoinit(argc, argv);
 }

@@ -106,19 +106,22 @@ struct part_digests {
 /* What a container is made of, besides what every service has. */
 struct container {
 	const char *image;	     /* a file, or the directory of an OCI image layout; absolute */
-	const struct digest *verity; /* the image is a file system with this root hash; NULL: it is unpacked */
 	uint64_t root_size;	     /* bytes that its root may take */
 	bool host_network;
 	const char *network; /* the path of a network namespace, or NULL: one of its own, or the host's */
 	const struct mount_entry *mounts; /* in its root */
 	int n_mounts;
-	uid_t uid_base; /* its ids from 0 to CONTAINER_IDS - 1 are the host's from here on; 0: root in it is us, and it has no
-			 * other ids */
-	uid_t uid, gid; /* in it */
+	uid_t uid_base; /* its ids from 0 to CONTAINER_IDS - 1 are the host's from here on; 0: it has none but 0, which is the
+			 * service's own uid */
+	uid_t uid; /* in it */
+	gid_t gid;
 };
 
+/* As many as a machine's disk layout ever had, or a container sees; each is mounted in turn. */
+#define MOUNTS_MAX 32
 /* As many as any distribution of Linux gives out. */
 #define CONTAINER_IDS 65536U
+#define CONTAINER_AS_IMAGE UINT32_MAX /* the user that the image names, else 0 */
 
 #define MACHINE_DISKS_MAX 8
 
@@ -292,6 +295,10 @@ struct manifest_file {
 	struct span json;
 };
 
+/* As many ranges of ids as a manifest has services, and more, in what systemd leaves to containers. */
+#define CONTAINER_UID_BASE 0x20000000U
+#define CONTAINER_RANGES 0x2000U
+
 /* What reading depends on besides the bytes; so that tests can say it. */
 struct manifest_context {
 	const char *file; /* as named in messages */
@@ -300,6 +307,7 @@ struct manifest_context {
 	gid_t own_gid;
 	uid_t uid_base; /* uids of services' own come from [uid_base, uid_base + uid_count) */
 	uint32_t uid_count;
+	bool container_ids; /* … and containers have ids of theirs from CONTAINER_UID_BASE on */
 	/* Finds the files of an included directory, by name, and reads them: how many (at most MANIFEST_FILES_MAX - 1),
 	 * or ERR_* with the reason and the remedy in why. NULL: every directory is empty. */
 	int (*include)(void *arg, const char *directory, struct manifest_file *files, struct diag *why);

@@ -4,6 +4,7 @@
  * RFC 8785, defaults left out.
  */
 #include <stdlib.h>
+#include <sys/mount.h>
 
 #include "environment.h"
 #include "manifest_read.h"
@@ -113,6 +114,52 @@ static void put_measure(struct canon *c, const struct service *s)
 	c->comma = ",";
 }
 
+/* The words that stand for flags first, then the file system's own as they came. */
+static void put_options(struct canon *c, const struct mount_entry *m)
+{
+	const char *comma = "", *word;
+	unsigned long flag;
+	put(c, "[");
+	for (size_t i = 0; (word = mount_flag_word(i, &flag)) != NULL; i++) {
+		if ((m->flags & flag) == 0)
+			continue;
+		put(c, comma);
+		put_string(c, word, strlen(word));
+		comma = ",";
+	}
+	for (const char *at = m->data; *at != '\0'; at += strspn(at, ",")) {
+		size_t n = strcspn(at, ",");
+		put(c, comma);
+		put_string(c, at, n);
+		comma = ",";
+		at += n;
+	}
+	put(c, "]");
+}
+
+static void put_mounts(struct canon *c, const struct container *container)
+{
+	put(c, "[");
+	for (int i = 0; i < container->n_mounts; i++) {
+		const struct mount_entry *m = &container->mounts[i];
+		put(c, i > 0 ? ",{" : "{");
+		c->comma = "";
+		if ((m->flags & ~(unsigned long)MS_BIND) != 0 || m->data[0] != '\0') {
+			member(c, "options");
+			put_options(c, m);
+		}
+		member(c, "source");
+		put_string(c, m->source, strlen(m->source));
+		member(c, "target");
+		put_string(c, m->target, strlen(m->target));
+		member(c, "type");
+		put_string(c, m->type, strlen(m->type));
+		put(c, "}");
+	}
+	put(c, "]");
+	c->comma = ",";
+}
+
 /* Members come in the order of RFC 8785, section 3.2.3. */
 void entry_hash(const struct sha256_impl *sha256, struct service *s)
 {
@@ -127,15 +174,31 @@ void entry_hash(const struct sha256_impl *sha256, struct service *s)
 		member(&c, "env");
 		put_env(&c, s);
 	}
-	member(&c, "exec");
-	put_list(&c, (const char *const *)s->exec, s->n_exec);
+	if (s->n_exec > 0) {
+		member(&c, "exec");
+		put_list(&c, (const char *const *)s->exec, s->n_exec);
+	}
 	if (s->group != NULL) {
 		member(&c, "group");
 		put_string(&c, s->group, strlen(s->group));
 	}
+	const struct container *container = s->container;
+	if (container != NULL) {
+		member(&c, "image");
+		put_string(&c, container->image, strlen(container->image));
+	}
 	if (s->measure_args || s->measure_entry || s->n_files > 0 || s->trust_rootfs) {
 		member(&c, "measure");
 		put_measure(&c, s);
+	}
+	if (container != NULL && container->n_mounts > 0) {
+		member(&c, "mounts");
+		put_mounts(&c, container);
+	}
+	if (container != NULL && (container->host_network || container->network != NULL)) {
+		const char *network = container->host_network ? "host" : container->network;
+		member(&c, "network");
+		put_string(&c, network, strlen(network));
 	}
 	if (s->user != NULL) {
 		member(&c, "user");

@@ -60,16 +60,6 @@ TAKE(service, image)
 	return c == NULL ? ERR_NO_SPACE : read_path(reader, value, PATH_MAX - 1, &c->image);
 }
 
-TAKE(service, verity)
-{
-	struct container *c = container(reader, into);
-	struct digest *root = arena_alloc(reader->arena, sizeof *root, 1);
-	if (c == NULL || root == NULL)
-		return read_no_memory(reader);
-	c->verity = root;
-	return read_sha256(reader, value, root);
-}
-
 TAKE(service, root_size)
 {
 	struct container *c = container(reader, into);
@@ -207,8 +197,10 @@ static const struct {
 } keys[] = {
 	{ "exec", FACTORY_EXEC | FACTORY_IMAGE | FACTORY_KERNEL },
 	{ "measure.files", FACTORY_EXEC },
+	{ "measure.trust_rootfs", FACTORY_EXEC },
+	{ "namespaces", FACTORY_EXEC | FACTORY_KERNEL },
+	{ "debuggable", FACTORY_EXEC | FACTORY_KERNEL },
 	{ "image", FACTORY_IMAGE },
-	{ "verity", FACTORY_IMAGE },
 	{ "root_size", FACTORY_IMAGE },
 	{ "network", FACTORY_IMAGE },
 	{ "mounts", FACTORY_IMAGE },
@@ -263,9 +255,26 @@ static int check_machine(struct reader *reader, const cJSON *value, struct servi
 	return ERR_NONE;
 }
 
-int read_check_factory(struct reader *reader, const cJSON *value, struct service *s)
+/* What no user namespace may mount would be mounted by our rights, with an image's files around it. */
+static int check_container(struct reader *reader, const cJSON *value, struct service *s)
 {
 	static char *const nothing[] = { NULL };
+	const cJSON *at = find(value, "mounts");
+	int r = needs(reader, value, s, s->container != NULL && s->container->image != NULL, "image");
+	for (int i = 0; r == 0 && i < s->container->n_mounts; i++)
+		if (strcmp(s->container->mounts[i].type, "bind") != 0 &&
+		    strcmp(s->container->mounts[i].type, "tmpfs") != 0)
+			r = read_fail(reader, cJSON_GetArrayItem(at, i), ERR_MALFORMED,
+				      "is %s, which a container cannot have; write bind or tmpfs, and mount the rest "
+				      "by host.mounts",
+				      quote(s->container->mounts[i].type).text);
+	if (s->exec == NULL)
+		s->exec = nothing; /* as the image says */
+	return r;
+}
+
+int read_check_factory(struct reader *reader, const cJSON *value, struct service *s)
+{
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		const cJSON *at = find(value, keys[i].key);
 		if (at != NULL && (keys[i].takes & s->factory->takes) == 0)
@@ -275,12 +284,8 @@ int read_check_factory(struct reader *reader, const cJSON *value, struct service
 	}
 	if ((s->factory->takes & FACTORY_KERNEL) != 0)
 		return check_machine(reader, value, s);
-	if ((s->factory->takes & FACTORY_IMAGE) != 0) {
-		int r = needs(reader, value, s, s->container != NULL && s->container->image != NULL, "image");
-		if (s->exec == NULL)
-			s->exec = nothing; /* as the image says */
-		return r;
-	}
+	if ((s->factory->takes & FACTORY_IMAGE) != 0)
+		return check_container(reader, value, s);
 	if (s->exec == NULL)
 		return read_fail(reader, value, ERR_MALFORMED,
 				 "has no \"exec\"; write \"exec\": [\"/path/of/program\"]");

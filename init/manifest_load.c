@@ -22,6 +22,7 @@ static bool find_uids(struct manifest_context *context)
 	if (sys_read_file("/proc/self/uid_map", map, sizeof map) < 0) {
 		context->uid_base = UID_BASE; /* no /proc: no user namespace either, as far as anybody can tell */
 		context->uid_count = UID_COUNT;
+		context->container_ids = true;
 		return true;
 	}
 	for (char *p = map, *end; *p != '\0'; p = end) {
@@ -31,6 +32,7 @@ static bool find_uids(struct manifest_context *context)
 		if (inside <= UID_BASE && inside + count >= (unsigned long)UID_BASE + UID_COUNT) {
 			context->uid_base = UID_BASE;
 			context->uid_count = UID_COUNT;
+			context->container_ids = inside <= CONTAINER_UID_BASE;
 			return true;
 		}
 		if (count > best) {

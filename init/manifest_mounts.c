@@ -7,8 +7,6 @@
 
 #include "manifest_read.h"
 
-/* As many as a machine's disk layout ever had; each is mounted in turn. */
-#define MOUNTS_MAX 32
 #define MOUNT_OPTIONS_MAX 16
 /* A disk behind a bus, a driver and a file system takes a dozen. */
 #define MODULES_MAX 128
@@ -63,6 +61,14 @@ TAKE(mount, type)
 TAKE(mount, wait)
 {
 	return read_duration(reader, value, 0, 24 * 3600 * NS_PER_S, &((struct mount_entry *)into)->wait);
+}
+
+const char *mount_flag_word(size_t i, unsigned long *flag)
+{
+	if (i >= sizeof flags / sizeof flags[0])
+		return NULL;
+	*flag = flags[i].flag;
+	return flags[i].word;
 }
 
 static bool is_flag(const char *word, unsigned long *into)

@@ -111,12 +111,31 @@ static int find_group(struct owners *o, const cJSON *at, const char *name, gid_t
 			 quote(name).text, strerror(-r));
 }
 
+/* Numbers, as the image's own names are not known here. */
+static int resolve_inside(struct owners *o, uint16_t index)
+{
+	struct service *s = &o->reader->manifest->services[index];
+	struct container *c = (struct container *)(uintptr_t)s->container;
+	const char *const key[] = { "user", "group" }, *const said[] = { s->user, s->group };
+	uint32_t id[2] = { CONTAINER_AS_IMAGE, CONTAINER_AS_IMAGE };
+	for (int i = 0; i < 2; i++)
+		if (said[i] != NULL && (!is_number(said[i], &id[i]) || id[i] >= CONTAINER_IDS))
+			return read_fail(o->reader, get(o, index, key[i]), ERR_RANGE,
+					 "%s is no id of a container; write a number from 0 to %u, or leave it out for the image's",
+					 quote(said[i]).text, CONTAINER_IDS - 1);
+	c->uid = id[0];
+	c->gid = s->group == NULL ? id[0] : id[1];
+	return ERR_NONE;
+}
+
 static int resolve(struct owners *o, uint16_t index)
 {
 	struct service *s = &o->reader->manifest->services[index];
 	uint32_t id;
 	int r = ERR_NONE;
-	if (s->user != NULL && is_number(s->user, &id)) {
+	if (s->container != NULL) {
+		r = resolve_inside(o, index);
+	} else if (s->user != NULL && is_number(s->user, &id)) {
 		s->uid = id;
 		s->gid = id;
 	} else if (s->user != NULL) {
@@ -127,7 +146,7 @@ static int resolve(struct owners *o, uint16_t index)
 		s->groups = owner.groups;
 		s->n_groups = owner.n_groups;
 	}
-	if (r == 0 && s->group != NULL)
+	if (r == 0 && s->group != NULL && s->container == NULL)
 		r = find_group(o, get(o, index, "group"), s->group, &s->gid);
 	const cJSON *sockets = s->n_sockets > 0 ? get(o, index, "sockets") : NULL;
 	for (uint32_t i = 0; i < s->n_sockets && r == 0; i++)
@@ -135,7 +154,7 @@ static int resolve(struct owners *o, uint16_t index)
 			r = find_group(
 				o, cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(sockets, (int)i), "group"),
 				s->sockets[i].group, &s->sockets[i].gid);
-	if (r == 0 && s->user != NULL && s->uid == 0 && !s->privileged)
+	if (r == 0 && s->user != NULL && s->uid == 0 && s->container == NULL && !s->privileged)
 		return read_fail(o->reader, get(o, index, "user"), ERR_DENIED,
 				 "uid 0 owns the key file; leave \"user\" out for a uid of its own, or write "
 				 "\"privileged\": true, which then stands in the service's name");
@@ -174,30 +193,35 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* The first 28 bits of the name's hash: the same uid at each boot, whatever else the manifest says. */
-static uint32_t preferred(const struct reader *reader, const char *name)
+static uint32_t preferred(const struct reader *reader, const char *name, uint32_t count)
 {
 	uint8_t h[32];
 	sha256_of(reader->sha256, span_str(name), h);
 	uint32_t bits = (uint32_t)h[0] << 20 | (uint32_t)h[1] << 12 | (uint32_t)h[2] << 4 | h[3] >> 4;
-	return bits % reader->context->uid_count;
+	return bits % count;
 }
 
+/* Uids to give away: count of them, step from each other. */
+struct uids {
+	uint32_t base, count, step;
+};
+
 /* Where two names want one uid, the later in the alphabet takes the next that is free. */
-static int assign(const struct reader *reader, struct claim *claims, size_t n, struct taken *taken)
+static int assign(struct claim *claims, size_t n, struct taken *taken, struct uids uids)
 {
-	const struct manifest_context *context = reader->context;
-	qsort(claims, n, sizeof *claims, by_offset);
+	if (n > 0)
+		qsort(claims, n, sizeof *claims, by_offset);
 	for (size_t i = 0; i < n; i++) {
 		struct service *s = claims[i].service;
 		uint32_t tries = 0;
-		for (; tries < context->uid_count; tries++) {
-			s->uid = context->uid_base + (claims[i].offset + tries) % context->uid_count;
+		for (; tries < uids.count; tries++) {
+			s->uid = uids.base + (claims[i].offset + tries) % uids.count * uids.step;
 			if (take(taken, s->uid))
 				break;
 		}
-		if (tries == context->uid_count)
+		if (tries == uids.count)
 			return ERR_NO_SPACE;
-		s->gid = s->group != NULL ? s->gid : s->uid;
+		s->gid = s->group != NULL && s->container == NULL ? s->gid : s->uid;
 		s->own_uid = true;
 	}
 	return ERR_NONE;
@@ -206,7 +230,10 @@ static int assign(const struct reader *reader, struct claim *claims, size_t n, s
 static int own_uids(struct reader *reader)
 {
 	struct manifest *m = reader->manifest;
-	size_t n = 0, size = 16;
+	const struct manifest_context *context = reader->context;
+	const struct uids own = { context->uid_base, context->uid_count, 1 };
+	const struct uids containers = { CONTAINER_UID_BASE, CONTAINER_RANGES, CONTAINER_IDS };
+	size_t n = 0, n_containers = 0, size = 16;
 	while (size < 6 * (size_t)m->n_services)
 		size *= 2;
 	struct claim *claims = calloc((size_t)m->n_services + 1, sizeof *claims);
@@ -219,19 +246,28 @@ static int own_uids(struct reader *reader)
 	int r = ERR_NONE;
 	for (uint16_t i = 0; i < m->n_services; i++) {
 		struct service *s = &m->services[i];
+		if (s->container != NULL && context->container_ids) {
+			claims[m->n_services - ++n_containers] =
+				(struct claim){ preferred(reader, s->name, containers.count), s->name, s };
+			continue;
+		}
 		if (s->user != NULL && s->uid != 0)
 			take(&taken, s->uid);
 		if ((s->user != NULL || s->group != NULL) && s->gid != 0)
 			take(&taken, s->gid);
-		if (s->user == NULL)
-			claims[n++] = (struct claim){ preferred(reader, s->name), s->name, s };
+		if (s->user == NULL || s->container != NULL)
+			claims[n++] = (struct claim){ preferred(reader, s->name, own.count), s->name, s };
 	}
-	if (assign(reader, claims, n, &taken) < 0)
+	/* There are more ranges than services. */
+	assign(claims + m->n_services - n_containers, n_containers, &taken, containers);
+	for (size_t i = m->n_services - n_containers; i < m->n_services; i++)
+		((struct container *)(uintptr_t)claims[i].service->container)->uid_base = claims[i].service->uid;
+	if (assign(claims, n, &taken, own) < 0)
 		r = read_fail(
 			reader, NULL, ERR_NO_SPACE,
 			"%zu services are to have a uid of their own, and there are %lu; map more uids, or name "
 			"users",
-			n, (unsigned long)reader->context->uid_count);
+			n, (unsigned long)context->uid_count);
 	free(claims);
 	free(taken.uids);
 	return r;
@@ -243,8 +279,12 @@ static void as_ourselves(struct owners *o, uint16_t index)
 {
 	const struct manifest_context *context = o->reader->context;
 	struct service *s = &o->reader->manifest->services[index];
-	bool other = (s->user != NULL && s->uid != context->own_uid) ||
-		     (s->group != NULL && s->gid != context->own_gid) || s->capabilities != 0;
+	struct container *c = (struct container *)(uintptr_t)s->container;
+	/* Root in a container is ourselves. */
+	uid_t own_uid = c != NULL ? 0 : context->own_uid;
+	gid_t own_gid = c != NULL ? 0 : context->own_gid;
+	bool other = (s->user != NULL && (c != NULL ? c->uid : s->uid) != own_uid) ||
+		     (s->group != NULL && (c != NULL ? c->gid : s->gid) != own_gid) || s->capabilities != 0;
 	if (other && o->n_ignored++ == 0)
 		o->ignored = o->reader->entries[index];
 	s->uid = context->own_uid;
@@ -252,6 +292,8 @@ static void as_ourselves(struct owners *o, uint16_t index)
 	s->groups = NULL;
 	s->n_groups = 0;
 	s->capabilities = 0;
+	if (c != NULL)
+		c->uid = c->gid = 0;
 }
 
 int read_owners(struct reader *reader)

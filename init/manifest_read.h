@@ -146,6 +146,9 @@ void entry_hash(const struct sha256_impl *sha256, struct service *service);
 
 /* ---- without a reader ---- */
 
+/* The words for a mount's flags, one after another; NULL behind the last. */
+const char *mount_flag_word(size_t i, unsigned long *flag);
+
 /* 64 hexadecimal digits in small letters. */
 bool sha256_from(const char *text, struct digest *into);
 /* The grammar; see manifest_scan.c. */

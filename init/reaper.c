@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "container.h"
 #include "environment.h"
 #include "factory.h"
 #include "keeper.h"
@@ -57,7 +58,7 @@ struct pid_entry pid_take(struct env *env, pid_t pid)
 static bool by_uid(const struct env *env, uint16_t u)
 {
 	const struct service *s = &env->manifest.services[u];
-	return env->can_setuid && s->own_uid && s->uid != 0;
+	return env->can_setuid && s->own_uid && s->uid != 0 && s->container == NULL;
 }
 
 /* The killer: as the service's own uid it can reach the service's processes and nothing else. */
@@ -78,6 +79,11 @@ static _Noreturn void kill_uid(uid_t uid)
 	sys_exit(1);
 }
 
+static bool is_container(const struct env *env, uint16_t u)
+{
+	return env->manifest.services[u].container != NULL;
+}
+
 static void ask_keeper(const struct unit *unit, enum keeper_word word, int value)
 {
 	struct keeper_message message = { (int32_t)word, value };
@@ -92,7 +98,10 @@ bool reaper_wants_keeper(const struct env *env, uint16_t u, int cgroup)
 void reaper_tell(struct env *env, uint16_t u, int signal)
 {
 	struct unit *unit = &env->units[u];
-	if (unit->keeper > 0)
+	/* What is not a program yet is to be no more: nothing of a container outlives its keeper. */
+	if (unit->keeper > 0 && unit->pid == 0 && is_container(env, u))
+		sys_kill(unit->keeper, SIGKILL);
+	else if (unit->keeper > 0)
 		ask_keeper(unit, KEEPER_SIGNAL, signal);
 	else if (unit->pid > 0)
 		env->manifest.services[u].factory->signal(unit->pid, signal);
@@ -102,6 +111,10 @@ void reaper_kill_all(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	unit->killing = true;
+	if (unit->keeper > 0 && is_container(env, u)) {
+		sys_kill(unit->keeper, SIGKILL);
+		return;
+	}
 	if (unit->keeper > 0) {
 		ask_keeper(unit, KEEPER_KILL, 0);
 		return;
@@ -161,17 +174,35 @@ static void killer_gone(struct env *env, uint16_t u, int status)
 	unit_event(env, u, ON_EMPTY);
 }
 
-void reaper_keeper_event(struct env *env, uint16_t u)
+/* False: there is no more. */
+static bool hear_keeper(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
 	struct keeper_message m;
-	while (unit->keeper_fd >= 0 &&
-	       sys_recv(unit->keeper_fd, &m, sizeof m, NULL, 0, NULL) == (ssize_t)sizeof m) {
-		if (m.word == KEEPER_STARTED && unit->added)
-			unit->pid = m.value;
-		else if (m.word == KEEPER_ENDED && unit->added)
-			main_gone(env, u, m.value);
-	}
+	pid_t sender;
+	if (unit->keeper_fd < 0 || sys_recv_of(unit->keeper_fd, &m, sizeof m, &sender) != (ssize_t)sizeof m)
+		return false;
+	/* In a namespace of pids it says so itself. */
+	if (m.word == KEEPER_STARTED && unit->added)
+		unit->pid = is_container(env, u) ? sender : m.value;
+	else if (m.word == KEEPER_IDS && is_container(env, u))
+		ask_keeper(unit, KEEPER_IDS, container_give_ids(&env->manifest.services[u], unit->keeper));
+	else if (m.word == KEEPER_ENDED && unit->added)
+		main_gone(env, u, m.value);
+	return true;
+}
+
+void reaper_keeper_event(struct env *env, uint16_t u)
+{
+	while (hear_keeper(env, u))
+		;
+}
+
+bool reaper_keeper_started(struct env *env, uint16_t u)
+{
+	while (env->units[u].pid == 0 && hear_keeper(env, u))
+		;
+	return env->units[u].pid > 0;
 }
 
 static void keeper_gone(struct env *env, uint16_t u, int status)
@@ -183,7 +214,7 @@ static void keeper_gone(struct env *env, uint16_t u, int status)
 	unit->keeper_fd = -1;
 	unit->keeper = 0;
 	/* It could not start the program, or was killed: then the program has gone on without it. */
-	if (unit->added && unit->pid > 0) {
+	if (unit->added && unit->pid > 0 && !is_container(env, u)) {
 		sys_kill(-unit->pid, SIGKILL);
 		sys_kill(unit->pid, SIGKILL);
 	}

@@ -41,14 +41,19 @@ int sys_close(int fd)
 	return result(close(fd));
 }
 
-void sys_close_from(int first)
+void sys_close_between(int first, int last)
 {
-	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
 		return;
 	struct rlimit r = { 1024, 1024 };
 	prlimit(0, RLIMIT_NOFILE, NULL, &r);
-	for (int fd = first; (rlim_t)fd < r.rlim_cur; fd++)
+	for (int fd = first; fd <= last && (rlim_t)fd < r.rlim_cur; fd++)
 		close(fd);
+}
+
+void sys_close_from(int first)
+{
+	sys_close_between(first, INT_MAX);
 }
 
 ssize_t sys_read(int fd, void *p, size_t n)

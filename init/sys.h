@@ -22,6 +22,7 @@
 int sys_open(const char *path, int flags, mode_t mode);
 int sys_close(int fd);
 void sys_close_from(int first); /* every descriptor from first on */
+void sys_close_between(int first, int last); /* those included */
 ssize_t sys_read(int fd, void *p, size_t n);
 ssize_t sys_write(int fd, const void *p, size_t n);
 ssize_t sys_pread(int fd, void *p, size_t n, off_t at);
@@ -59,6 +60,10 @@ ssize_t sys_send(int fd, struct span bytes, const int *fds, int n_fds);
 /* The fastest way, of a stream's bytes; descriptors that come with them are dropped. */
 ssize_t sys_recv_bytes(int fd, void *p, size_t cap);
 ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds);
+/* The same without descriptors, and with the pid that the sender has for us, 0 if it is not known; once sys_tell_senders()
+ * has been called. */
+ssize_t sys_recv_of(int fd, void *p, size_t cap, pid_t *sender);
+int sys_tell_senders(int fd);
 /* Several pieces as one, without descriptors. */
 #define SYS_PARTS_MAX 4
 ssize_t sys_send_parts(int fd, const struct span *parts, unsigned n);
@@ -102,6 +107,9 @@ int sys_setuid_only(uid_t uid);		/* real, effective and saved; groups stay */
 int sys_subreaper(void);
 int sys_undumpable(void);
 int sys_process_name(const char *name);
+/* Our command line, which everybody may read who sees the process: where it stands, and, in a child, away with it. */
+void sys_note_arguments(char **argv);
+void sys_hide_arguments(void);
 int sys_die_with_parent(void);
 int sys_no_new_privs(void);
 bool sys_can_setuid(void);

@@ -226,6 +226,19 @@ int sys_process_name(const char *name)
 	return prctl(PR_SET_NAME, name) < 0 ? -errno : 0;
 }
 
+static char **arguments;
+
+void sys_note_arguments(char **argv)
+{
+	arguments = argv;
+}
+
+void sys_hide_arguments(void)
+{
+	for (char **at = arguments; at != NULL && *at != NULL; at++)
+		memset(*at, 0, strlen(*at));
+}
+
 int sys_die_with_parent(void)
 {
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;

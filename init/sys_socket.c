@@ -147,6 +147,32 @@ ssize_t sys_recv(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds)
 	return receive(fd, p, cap, fds, cap_fds, n_fds, MSG_DONTWAIT);
 }
 
+ssize_t sys_recv_of(int fd, void *p, size_t cap, pid_t *sender)
+{
+	union {
+		struct cmsghdr align;
+		char b[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec iov = { p, cap };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.b, .msg_controllen = sizeof control.b };
+	struct ucred who = { 0 };
+	ssize_t r;
+	do
+		r = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	const struct cmsghdr *c = r < 0 ? NULL : CMSG_FIRSTHDR(&m);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+		memcpy(&who, CMSG_DATA(c), sizeof who);
+	*sender = who.pid;
+	return r < 0 ? -errno : r;
+}
+
+int sys_tell_senders(int fd)
+{
+	static const int on = 1;
+	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ? -errno : 0;
+}
+
 ssize_t sys_recv_wait(int fd, void *p, size_t cap, int *fds, int cap_fds, int *n_fds)
 {
 	return receive(fd, p, cap, fds, cap_fds, n_fds, 0);

@@ -415,7 +415,11 @@ static void measuring_refused(struct env *env, uint16_t u)
 static void measuring_measured(struct env *env, uint16_t u)
 {
 	enter(env, u, UNIT_EXECUTING);
-	timer(env, u, EXEC_TIMEOUT);
+	/* Most of a container's start comes before its program. */
+	const struct service *s = service_of(env, u);
+	int64_t timeout = s->container != NULL ? s->start_timeout : EXEC_TIMEOUT;
+	if (timeout > 0)
+		timer(env, u, timeout);
 }
 
 static void measuring_timer(struct env *env, uint16_t u)

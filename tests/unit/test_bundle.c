@@ -19,7 +19,7 @@ static void make_names(void)
 		name[i] = wr_to(names[i], sizeof names[i]);
 		name_write_key_prin(&key, i == 3 ? hash_b : hash_a, false);
 		name_write_program(&program,
-				   &(struct program_name){ .sha256 = i == 1 ? hash_b : hash_a, .n_args = -1 });
+				   &(struct program_name){ .ext = "Program", .sha256 = i == 1 ? hash_b : hash_a, .n_args = -1 });
 		CHECK_INT(name_extend(wr_span(&key), wr_span(&program), &name[i]), 0);
 		if (i == 2) {
 			/* .X() */

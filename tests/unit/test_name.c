@@ -325,7 +325,7 @@ static const struct span args[] = { { (const uint8_t *)"a", 1 }, { (const uint8_
 /* Each part alone, none, and all. */
 static struct program_name variant(unsigned which)
 {
-	struct program_name p = { .sha256 = zeros, .n_args = -1 };
+	struct program_name p = { .ext = "Program", .sha256 = zeros, .n_args = -1 };
 	if (which == 1 || which == 7)
 		p.n_args = 0;
 	if (which == 2) {
