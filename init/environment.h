@@ -150,8 +150,8 @@ struct env {
 	bool rescue;			     /* asked for a shell instead of services */
 	int64_t began;			     /* sys_now() then */
 	bool have_manifest, mounted, root_open, booted;
-	bool to_tell; /* somebody waits to be told that all which starts at boot is up, or has failed */
-	int ready;    /* … at the other end of this; -1 */
+	bool to_tell;			     /* somebody waits to hear that all which starts at boot is up or has failed */
+	int ready;			     /* … at the other end of this; -1 */
 	uint8_t verity[64]; /* root hash of what has become /, until it is measured */
 	uint32_t verity_n;
 	enum root_failure capping; /* the root worker caps the root, for this; ROOT_FAILURE_HALT: it does not */

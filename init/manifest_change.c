@@ -99,9 +99,8 @@ static bool find_changes(const struct env *env, struct manifest_next *next, stru
 		if (!may_change(env, line)) {
 			why_not(next,
 				env->identity.name_n > 0
-					? "%s: what the Tao below has vouched for is the manifest that this host "
-					  "began "
-					  "with, whose hash stands in its name; restart taoinit with the other one"
+					? "%s: the manifest's hash stands in the name that the Tao below vouches "
+					  "for; restart taoinit with the other one"
 				: env->manifest.host.root_device != NULL
 					? "%s would leave the keys where they are, unsealed; take that back"
 					: "%s cannot change while the host runs; take that back, or reboot",

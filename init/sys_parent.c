@@ -211,7 +211,7 @@ static int learn_name(struct sys_parent *parent, int (*call)(struct tao_host *, 
 
 int sys_parent_open(struct sys_parent *parent, const char *channel, struct wr *words)
 {
-	char path[96], port[sizeof FILE_SPEC + sizeof path + 2];
+	char path[96] = "", port[sizeof FILE_SPEC + sizeof path + 2];
 	*parent = (struct sys_parent){ .platform = sys_platform };
 	parent->platform.ctx = parent;
 	parent->platform.parent = ask;

@@ -231,7 +231,7 @@ script() # COMMANDS
 	says "s1: started as"
 	sed -i 's/"essential": true/"essential": false/' "$dir/1/manifest.json"
 	run -1 "$tools/taoctl" -S "$dir/1/admin" reload manifest
-	[[ $output == *"services.s1.essential: what the Tao below has vouched for is the manifest that this host began with"* ]]
+	[[ $output == *"services.s1.essential: the manifest's hash stands in the name that the Tao below vouches for; restart"* ]]
 }
 
 @test "no parent, one that is not open, a device and a socket that are not there" {
@@ -296,8 +296,6 @@ proxied() # MODE ANSWER [STATUS]
 		proxied unknown "$n"
 		proxied stray "$n"
 	done
-	n=$(proxied none 0; grep -c . "$work/log")
-	[ "$n" -gt 0 ]
 	# The attestation is the last answer of the boot.
 	for n in 10 11 12 13 14; do
 		status=0
@@ -322,7 +320,7 @@ proxied() # MODE ANSWER [STATUS]
 	inner=$(pgrep -f "^$tools/taoinit -f $dir/1/manifest.json" -o)
 	for n in $(seq 20); do
 		eventually "pgrep -P $inner -x tao-root >'$work/root'"
-		kill -KILL $(cat "$work/root") || true
+		xargs kill -KILL <"$work/root" || true
 	done
 	so_far=$(grep -c "acknowledged" "$work/log")
 	eventually "[ \$(grep -c acknowledged '$work/log') -gt $((so_far + 3)) ]"
