@@ -47,7 +47,7 @@ inside() # COMMAND [KEYS [HOST-KEYS]]
 	run_host
 	cat "$work/log" "$work/out" || true
 	[ "$status" -eq 0 ]
-	sed -i 's/^[^ ]* a: //; s/^[^ ]* [^ ]* a: //' "$work/out"
+	sed -i 's/^[^ ]* a\(\[err\]\)\?: //' "$work/out"
 }
 
 says_inside() # LINE
@@ -84,8 +84,8 @@ left_nothing()
 	says_inside "CapBnd:	0000000000000000"
 	grep -qE '33 +44 .*/etc/motd' "$work/out"
 	grep -q -- '-rwxr-xr-x.*/bin/suid' "$work/out"
-	inside 'id; grep -E \"Cap(Eff|Bnd)\" /proc/self/status; chown 5:6 /tmp/x; ls -ln /tmp' ', "user": 0, "capabilities": ["CHOWN"]' || true
-	says_inside "CapBnd:	0000000000000001"
+	inside 'id; grep -E \"Cap(Eff|Bnd)\" /proc/self/status; echo' ', "user": 0, "capabilities": ["NET_BIND_SERVICE"]'
+	says_inside "CapBnd:	0000000000000400"
 	inside 'id' ', "user": 1000, "group": "100"'
 	says_inside "uid=1000 gid=100"
 }
@@ -234,9 +234,9 @@ refused() # WORDS
 	bad_image 'add("d", tarfile.CHRTYPE)'
 	refused 'unpacking: .*d'
 	bad_image 'add("proc", tarfile.SYMTYPE, "/tmp"); add("x")'
-	refused 'in the image: .*proc: Too many levels of symbolic links'
+	refused 'in the image: proc: Symbolic link loop'
 	bad_image 'add("dev", tarfile.SYMTYPE, "../../../dev"); add("x")'
-	refused 'in the image: .*dev: Too many levels of symbolic links'
+	refused 'in the image: dev: Symbolic link loop'
 	bad_image 'add("dev"); add("x")'
 	refused 'mounting dev|in the image'
 	bad_image 'add("x", data=bytes(4 << 20))'
@@ -277,7 +277,7 @@ refused() # WORDS
 	dd if=/dev/zero bs=1M count=200 of="$work/zeros" status=none
 	tar -C "$work" -cf "$work/big.tar" zeros
 	rm "$work/zeros"
-	manifest "\"a\": { \"factory\": \"container\", \"image\": \"$work/big.tar\", \"exec\": [\"/x\"], \"start_timeout\": \"1ms\" }"
+	manifest "\"a\": { \"factory\": \"container\", \"image\": \"$work/big.tar\", \"exec\": [\"/x\"], \"start_timeout\": \"1ms\", \"restart\": \"never\" }"
 	start_host
 	eventually '[ "$(state_of a)" = failed ]'
 	left_nothing

@@ -60,7 +60,7 @@ static struct arena arena = { memory, 0, ARENA_BYTES };
 static struct manifest m;
 static struct diag diag;
 static char warned[8192];
-static struct manifest_context context = { "m.json", true, 1000, 1001, 0x70000000, 0x0ffeffff, NULL, NULL };
+static struct manifest_context context = { "m.json", true, 1000, 1001, 0x70000000, 0x0ffeffff, true, NULL, NULL };
 
 static int read_span(struct span json)
 {
