@@ -152,7 +152,7 @@ static _Noreturn void be(const struct start_plan *plan, int pipe, int qmp, pid_t
 
 static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket)
 {
-	int qmp[2];
+	int qmp[2] = { -1, -1 };
 	pid_t keeper = sys_getpid();
 	int r = sys_subreaper();
 	if (r == 0)

@@ -173,3 +173,24 @@ sha()
 	[ "$(state_of x)" = up ]
 	[ "$(state_of g)" = up ]
 }
+
+@test "the power button: a taoinit in a machine is told to stop, and stops all that it runs" {
+	jq '.services = { "deaf": { "exec": ["/bin/probe", "wait"], "ready": "exec" } }' rootfs/manifests/guest.json >"$work/guest.json"
+	OUT=$work/guest rootfs/guest-image "$work/guest.json" "$tools/probe=/bin/probe"
+	manifest "\"g\": { \"factory\": \"vm\", \"kernel\": \"$KERNEL\", \"initrd\": \"$work/guest/initramfs.gz\", \"accel\": \"tcg\", \"ready\": \"fd\",
+		\"command_line\": \"$words\", \"stop\": { \"timeout\": \"5m\" } }"
+	start_host
+	eventually '[ "$(state_of g)" = up ]' || eventually '[ "$(state_of g)" = up ]'
+	ctl --no-wait stop g
+	says "the power button"
+	says "powering off"
+	eventually '[ "$(state_of g)" = down ]'
+	! machines
+	run ! grep -q "killing it" "$work/log"
+}
+
+@test "the example boots, and what the machine says of itself is verified down to the host's key" {
+	RUN=$work/run run -0 rootfs/run-vm
+	[[ $output == *'says Spoken("hello")'* ]]
+	[ "$(grep -c "^level [01]: " <<<"$output")" -eq 2 ]
+}
