@@ -93,7 +93,7 @@ sha()
 	ctl stop g
 	says "g: did not stop within 1000 ms: killing it"
 	[ "$(state_of g)" = down ]
-	! machines
+	run ! machines
 }
 
 @test "QEMU has a uid of its own, no capabilities, a filter of system calls, and two sockets" {
@@ -118,7 +118,7 @@ sha()
 	start_host
 	eventually '[ "$(state_of g)" = failed ]'
 	[ "$(grep -c "^done" "$work/log")" -eq 2 ]
-	! machines
+	run ! machines
 }
 
 @test "a refused machine leaves nothing: no process, no descriptor, no file" {
@@ -126,10 +126,10 @@ sha()
 	start_host
 	eventually '[ "$(state_of g)" = failed ] || [ "$(state_of g)" = down ]'
 	before=$(held)
-	for i in 1 2 3; do ctl start g || true; done
+	for _ in 1 2 3; do ctl start g || true; done
 	[ "$(held | cut -d' ' -f2)" = "$(echo "$before" | cut -d' ' -f2)" ]
-	! machines
-	! pgrep -P "$host" tao-keep
+	run ! machines
+	run ! pgrep -P "$host" tao-keep
 }
 
 @test "QEMU killed is a crash; its keeper killed takes it along" {
@@ -185,7 +185,7 @@ sha()
 	says "the power button"
 	says "powering off"
 	eventually '[ "$(state_of g)" = down ]'
-	! machines
+	run ! machines
 	run ! grep -q "killing it" "$work/log"
 }
 
