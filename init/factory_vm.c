@@ -17,12 +17,12 @@
 
 /* All words but the kernel's command line, and how many that can be. */
 #define TEXT_MAX 2560
-#define WORDS_MAX 96
+#define WORDS_MAX 128
 
 struct words {
 	char text[TEXT_MAX];
 	size_t n;
-	char *argv[WORDS_MAX + 1];
+	char *argv[WORDS_MAX + 2]; /* … the line, NULL */
 	int n_argv;
 };
 
@@ -152,7 +152,7 @@ static _Noreturn void be(const struct start_plan *plan, int pipe, int qmp, pid_t
 
 static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket)
 {
-	int qmp[2];
+	int qmp[2] = { -1, -1 };
 	pid_t keeper = sys_getpid();
 	int r = sys_subreaper();
 	if (r == 0)

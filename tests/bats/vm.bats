@@ -93,7 +93,7 @@ sha()
 	ctl stop g
 	says "g: did not stop within 1000 ms: killing it"
 	[ "$(state_of g)" = down ]
-	! machines
+	run ! machines
 }
 
 @test "QEMU has a uid of its own, no capabilities, a filter of system calls, and two sockets" {
@@ -118,7 +118,7 @@ sha()
 	start_host
 	eventually '[ "$(state_of g)" = failed ]'
 	[ "$(grep -c "^done" "$work/log")" -eq 2 ]
-	! machines
+	run ! machines
 }
 
 @test "a refused machine leaves nothing: no process, no descriptor, no file" {
@@ -126,10 +126,10 @@ sha()
 	start_host
 	eventually '[ "$(state_of g)" = failed ] || [ "$(state_of g)" = down ]'
 	before=$(held)
-	for i in 1 2 3; do ctl start g || true; done
+	for _ in 1 2 3; do ctl start g || true; done
 	[ "$(held | cut -d' ' -f2)" = "$(echo "$before" | cut -d' ' -f2)" ]
-	! machines
-	! pgrep -P "$host" tao-keep
+	run ! machines
+	run ! pgrep -P "$host" tao-keep
 }
 
 @test "QEMU killed is a crash; its keeper killed takes it along" {
@@ -172,4 +172,25 @@ sha()
 	ctl restart x
 	[ "$(state_of x)" = up ]
 	[ "$(state_of g)" = up ]
+}
+
+@test "the power button: a taoinit in a machine is told to stop, and stops all that it runs" {
+	jq '.services = { "deaf": { "exec": ["/bin/probe", "wait"], "ready": "exec" } }' rootfs/manifests/guest.json >"$work/guest.json"
+	OUT=$work/guest rootfs/guest-image "$work/guest.json" "$tools/probe=/bin/probe"
+	manifest "\"g\": { \"factory\": \"vm\", \"kernel\": \"$KERNEL\", \"initrd\": \"$work/guest/initramfs.gz\", \"accel\": \"tcg\", \"ready\": \"fd\",
+		\"command_line\": \"$words\", \"stop\": { \"timeout\": \"5m\" } }"
+	start_host
+	eventually '[ "$(state_of g)" = up ]' || eventually '[ "$(state_of g)" = up ]'
+	ctl --no-wait stop g
+	says "the power button"
+	says "powering off"
+	eventually '[ "$(state_of g)" = down ]'
+	run ! machines
+	run ! grep -q "killing it" "$work/log"
+}
+
+@test "the example boots, and what the machine says of itself is verified down to the host's key" {
+	RUN=$work/run run -0 rootfs/run-vm
+	[[ $output == *'says Spoken("hello")'* ]]
+	[ "$(grep -c "^level [01]: " <<<"$output")" -eq 2 ]
 }
