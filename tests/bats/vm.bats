@@ -76,7 +76,10 @@ sha()
 	printf 'the disk%504s' '' >"$work/disk"
 	truncate -s 4K "$work/disk"
 	manifest "\"g\": { $(guest look "\"disks\": [\"$work/disk\"], \"cpus\": 2") , \"restart\": \"on-failure\", \"essential\": true }"
-	run_host
+	start_host timeout 600
+	status=0
+	wait "$host" || status=$?
+	host=
 	cat "$work/log"
 	[ "$status" -eq 0 ]
 	grep -qE "memory (9|10|11)[0-9] MiB, processors 2" "$work/log"
