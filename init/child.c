@@ -62,7 +62,7 @@ void child_begin(struct child *c, const struct start_plan *plan, int pipe)
 
 void child_close_others(const struct child *c, int keep)
 {
-	int kept[9 + SOCKETS_MAX + MEASURE_PARTS_MAX] = { c->pipe, c->channel, c->ready, c->in,   c->out,
+	int kept[9 + SOCKETS_MAX + MEASURE_PARTS_MAX] = { c->pipe, c->channel, c->ready, c->in, c->out,
 							  c->err,  c->program, c->files, keep };
 	int n = 9, last = 2;
 	for (uint32_t i = 0; i < c->service->n_sockets; i++)

@@ -71,7 +71,8 @@ static void plan_user(struct child *c, const char *user)
 	if (*end == ':')
 		gid = strtoul(end + 1, &end, 10);
 	if (*end != '\0' || uid >= CONTAINER_IDS || gid >= CONTAINER_IDS) {
-		snprintf(step, sizeof step, "the image's user \"%.40s\" is no number; write one into \"user\"", user);
+		snprintf(step, sizeof step, "the image's user \"%.40s\" is no number; write one into \"user\"",
+			 user);
 		child_fail(c->pipe, step, -EINVAL);
 	}
 	c->uid = (uid_t)uid;

@@ -146,8 +146,9 @@ static int container_start(const struct start_plan *plan, struct started *starte
 	if (r == -EPERM)
 		r = child_start(&ordinary, plan, started);
 	if (r == -EPERM || r == -ENOSPC || r == -EUSERS || r == -EINVAL)
-		started->remedy = "a container needs user namespaces, which are forbidden here: allow them by "
-				  "user.max_user_namespaces and kernel.unprivileged_userns_clone, or run taoinit as root";
+		started->remedy =
+			"a container needs user namespaces, which are forbidden here: allow them by "
+			"user.max_user_namespaces and kernel.unprivileged_userns_clone, or run taoinit as root";
 	return r;
 }
 

@@ -436,8 +436,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		r = s->factory->start(&plan, &started);
 		if (r < 0)
 			unit_say(unit, "cannot start a process: %s%s%s", strerror(-r),
-				 started.remedy != NULL ? "; " : "",
-				 started.remedy != NULL ? started.remedy : "");
+				 started.remedy != NULL ? "; " : "", started.remedy != NULL ? started.remedy : "");
 	}
 	if (plan.ready >= 0)
 		sys_close(plan.ready);

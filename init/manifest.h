@@ -105,8 +105,8 @@ struct part_digests {
 
 /* What a container is made of, besides what every service has. */
 struct container {
-	const char *image;	     /* a file, or the directory of an OCI image layout; absolute */
-	uint64_t root_size;	     /* bytes that its root may take */
+	const char *image;  /* a file, or the directory of an OCI image layout; absolute */
+	uint64_t root_size; /* bytes that its root may take */
 	bool host_network;
 	const char *network; /* the path of a network namespace, or NULL: one of its own, or the host's */
 	const struct mount_entry *mounts; /* in its root */
@@ -130,7 +130,7 @@ struct machine {
 	const char *command_line;
 	uint64_t memory; /* bytes */
 	unsigned cpus;
-	const char *accel; /* as QEMU names it */
+	const char *accel;	  /* as QEMU names it */
 	const char *const *disks; /* files or devices, absolute */
 	int n_disks;
 	bool console; /* its first serial port is the service's output */
@@ -181,7 +181,7 @@ struct service {
 	int n_parts;
 	const struct container *container; /* NULL: it is none */
 	const struct machine *machine;	   /* NULL: it is none */
-	uint64_t capabilities;	     /* bit CAP_x */
+	uint64_t capabilities;		   /* bit CAP_x */
 	const struct service_limit *limits;
 	bool limits_required;		       /* those of the group by the cgroup, or not at all */
 	const struct confinement *confinement; /* never NULL */

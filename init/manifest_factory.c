@@ -101,7 +101,9 @@ static struct machine *machine(struct reader *reader, struct service *s)
 			read_no_memory(reader);
 			return NULL;
 		}
-		*m = (struct machine){ "console=ttyS0 quiet panic=-1", MACHINE_MEMORY, 1, "kvm:tcg", NULL, 0, true };
+		*m = (struct machine){
+			"console=ttyS0 quiet panic=-1", MACHINE_MEMORY, 1, "kvm:tcg", NULL, 0, true
+		};
 		((const char **)(uintptr_t)s->parts)[PART_FIRMWARE] = "/usr/share/seabios/bios-256k.bin";
 		s->n_parts = PARTS;
 	}
@@ -228,8 +230,9 @@ static const cJSON *find(const cJSON *value, const char *key)
 static int needs(struct reader *reader, const cJSON *value, const struct service *s, bool there, const char *key)
 {
 	return there ? ERR_NONE
-		     : read_fail(reader, value, ERR_MALFORMED, "has no \"%s\"; write \"%s\": \"/path\", which a %s needs",
-				 key, key, s->factory->name);
+		     : read_fail(reader, value, ERR_MALFORMED,
+				 "has no \"%s\"; write \"%s\": \"/path\", which a %s needs", key, key,
+				 s->factory->name);
 }
 
 static int check_machine(struct reader *reader, const cJSON *value, struct service *s)
@@ -245,8 +248,9 @@ static int check_machine(struct reader *reader, const cJSON *value, struct servi
 		s->n_exec = 1;
 	}
 	if (s->n_exec > 1)
-		return read_fail(reader, find(value, "exec"), ERR_MALFORMED,
-				 "is QEMU, whose arguments follow from the other keys; leave all but the first out");
+		return read_fail(
+			reader, find(value, "exec"), ERR_MALFORMED,
+			"is QEMU, whose arguments follow from the other keys; leave all but the first out");
 	take_memory(s);
 	if (s->machine->memory < MACHINE_MEMORY_MIN)
 		return read_fail(reader, find(value, "limits"), ERR_RANGE,
@@ -264,10 +268,11 @@ static int check_container(struct reader *reader, const cJSON *value, struct ser
 	for (int i = 0; r == 0 && i < s->container->n_mounts; i++)
 		if (strcmp(s->container->mounts[i].type, "bind") != 0 &&
 		    strcmp(s->container->mounts[i].type, "tmpfs") != 0)
-			r = read_fail(reader, cJSON_GetArrayItem(at, i), ERR_MALFORMED,
-				      "is %s, which a container cannot have; write bind or tmpfs, and mount the rest "
-				      "by host.mounts",
-				      quote(s->container->mounts[i].type).text);
+			r = read_fail(
+				reader, cJSON_GetArrayItem(at, i), ERR_MALFORMED,
+				"is %s, which a container cannot have; write bind or tmpfs, and mount the rest "
+				"by host.mounts",
+				quote(s->container->mounts[i].type).text);
 	if (s->exec == NULL)
 		s->exec = nothing; /* as the image says */
 	return r;
@@ -278,9 +283,10 @@ int read_check_factory(struct reader *reader, const cJSON *value, struct service
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		const cJSON *at = find(value, keys[i].key);
 		if (at != NULL && (keys[i].takes & s->factory->takes) == 0)
-			return read_fail(reader, at, ERR_MALFORMED,
-					 "is nothing for the factory %s; take it out, or write another \"factory\"",
-					 s->factory->name);
+			return read_fail(
+				reader, at, ERR_MALFORMED,
+				"is nothing for the factory %s; take it out, or write another \"factory\"",
+				s->factory->name);
 	}
 	if ((s->factory->takes & FACTORY_KERNEL) != 0)
 		return check_machine(reader, value, s);

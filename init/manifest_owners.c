@@ -121,7 +121,8 @@ static int resolve_inside(struct owners *o, uint16_t index)
 	for (int i = 0; i < 2; i++)
 		if (said[i] != NULL && (!is_number(said[i], &id[i]) || id[i] >= CONTAINER_IDS))
 			return read_fail(o->reader, get(o, index, key[i]), ERR_RANGE,
-					 "%s is no id of a container; write a number from 0 to %u, or leave it out for the image's",
+					 "%s is no id of a container; write a number from 0 to %u, or leave it "
+					 "out for the image's",
 					 quote(said[i]).text, CONTAINER_IDS - 1);
 	c->uid = id[0];
 	c->gid = s->group == NULL ? id[0] : id[1];

@@ -21,7 +21,7 @@
 /* Descriptors and files. */
 int sys_open(const char *path, int flags, mode_t mode);
 int sys_close(int fd);
-void sys_close_from(int first); /* every descriptor from first on */
+void sys_close_from(int first);		     /* every descriptor from first on */
 void sys_close_between(int first, int last); /* those included */
 ssize_t sys_read(int fd, void *p, size_t n);
 ssize_t sys_write(int fd, const void *p, size_t n);

@@ -95,8 +95,8 @@ static int configure(int fs, const char *options)
 		char *value = strchr(word, '=');
 		if (value != NULL)
 			*value++ = '\0';
-		int r = result(syscall(SYS_fsconfig, fs, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, word,
-				       value, 0));
+		int r = result(syscall(SYS_fsconfig, fs, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+				       word, value, 0));
 		if (r < 0)
 			return r;
 	}
@@ -124,7 +124,8 @@ int sys_make_fs(const char *type, const char *options, unsigned long flags)
 int sys_copy_mount(const char *path, unsigned long flags)
 {
 	struct mount_attr attr = { .attr_set = flags & FLAGS };
-	int tree = result(syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+	int tree =
+		result(syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
 	if (tree < 0 || attr.attr_set == 0)
 		return tree;
 	int r = result(syscall(SYS_mount_setattr, tree, "", AT_RECURSIVE | AT_EMPTY_PATH, &attr, sizeof attr));

@@ -154,7 +154,9 @@ ssize_t sys_recv_of(int fd, void *p, size_t cap, pid_t *sender)
 		char b[CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct iovec iov = { p, cap };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.b, .msg_controllen = sizeof control.b };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.b, .msg_controllen = sizeof control.b
+	};
 	struct ucred who = { 0 };
 	ssize_t r;
 	do

@@ -13,7 +13,7 @@ static uint8_t memory[2][1 << 20];
 
 static struct manifest read_text(int which, const char *json, struct arena *arena)
 {
-	struct manifest_context context = { "m.json", true, 1000, 1001, 0x70000000, 0x0ffeffff, NULL, NULL };
+	struct manifest_context context = { "m.json", true, 1000, 1001, 0x70000000, 0x0ffeffff, true, NULL, NULL };
 	struct manifest m;
 	struct diag diag;
 	*arena = (struct arena){ memory[which], 0, sizeof memory[which] };
