@@ -213,7 +213,8 @@ restore()
 			if \$tao counter c \$((n + 1)) 2>/dev/null; then
 				n=\$((n + 1)); echo acknowledged \$n
 			else
-				f=\$(\$tao counter c 2>/dev/null) && { [ \$f -ge \$n ] && [ \$f -le \$((n + 1)) ] || echo WRONG \$f after \$n; n=\$f; }
+				f=\$(\$tao counter c 2>/dev/null) && { [ \$f -ge \$n ] && [ \$f -le \$((n + 1)) ] || echo WRONG \$f after \$n; n=\$f; } ||
+					\$tao name >/dev/null 2>&1 || exit
 			fi
 		done
 	EOT
