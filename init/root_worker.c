@@ -117,6 +117,16 @@ void root_log_save(const struct host *host)
 		written = log->n;
 }
 
+/* When the last of its levels begins to be valid: clocks differ, of machines that were started after each other. */
+static int64_t valid_from(const struct taoverify_result *result)
+{
+	int64_t from = 0;
+	for (int i = 0; i < result->n_levels; i++)
+		if (result->levels[i].times.from > from)
+			from = result->levels[i].times.from;
+	return from;
+}
+
 /* What a parent has attested is looked at as any verifier would, at the time that it says: nobody else finds out first. What
  * it rests on itself is not for us to judge, who are below it in any case, but people should know. */
 static int check_attested(const struct root_identity *who, struct span said, const struct tao_seed *seed,
@@ -126,7 +136,7 @@ static int check_attested(const struct root_identity *who, struct span said, con
 	const struct taoverify_level *level = &result.levels[0];
 	struct taoverify_options options = { .now = 0 };
 	int believed = TAOVERIFY_REFUSED;
-	for (int i = 0; i < 2; i++, options.now = level->times.from)
+	for (int i = 0; i < 2; i++, options.now = valid_from(&result))
 		believed = taoverify_attestation(seed->delegation, seed->delegation_n, &options, &result);
 	bool ours =
 		span_equal(span_of(level->speaker.data, level->speaker.size), span_of(who->name, who->name_n)) &&

@@ -96,11 +96,11 @@ int sys_bound_capabilities(uint64_t keep)
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	int r = set_capabilities(keep, false);
 	for (int cap = 0; r == 0 && cap < 64; cap++) {
-		if ((keep >> cap & 1) != 0 || prctl(PR_CAPBSET_DROP, cap) == 0)
-			continue;
-		if (errno == EINVAL)
+		int has = prctl(PR_CAPBSET_READ, cap);
+		if (has < 0)
 			break; /* this kernel's last one was the one before */
-		r = prctl(PR_CAPBSET_READ, cap) == 0 ? 0 : -EPERM;
+		if (has > 0 && (keep >> cap & 1) == 0)
+			r = result(prctl(PR_CAPBSET_DROP, cap));
 	}
 	return r;
 }

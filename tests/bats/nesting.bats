@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# A taoinit with a software TPM, a virtual machine on it, a taoinit in that, another one in there, a program: one chain, and
-# what breaks it.
+# A taoinit with a software TPM, a virtual machine on it, a taoinit in that, a container in there with a taoinit, a program:
+# one chain, and what breaks it.
 
 load helpers
 load tpm_helpers
@@ -28,17 +28,22 @@ teardown()
 	tpm_teardown
 }
 
-# Into $OUT: a machine whose taoinit runs a taoinit, which runs a program. Its keys are on a disk.
+# Into $OUT: a machine whose taoinit has its keys on a disk and runs a container, whose taoinit runs a program.
 nest_guest()
 {
 	local dir=$OUT.manifests
-	mkdir -p "$dir"
+	mkdir -p "$dir/root/bin" "$dir/root/tmp"
 	jq '.host.root = { "type": "parent", "file": "/data/keys" } | .host.mounts = [ { "source": "/dev/vda", "target": "/data", "type": "ext4" } ] |
-		.services = { "middle": { "exec": ["/bin/taoinit", "-f", "/etc/tao/middle.json"], "type": "oneshot", "essential": true } }' \
+		.services = { "middle": { "factory": "container", "image": "/images/middle.tar", "exec": ["/bin/taoinit", "-f", "/middle.json"],
+			"type": "oneshot", "essential": true } }' \
 		rootfs/manifests/guest.json >"$dir/outer"
 	echo '{ "version": 1, "host": { "root": { "type": "parent", "ephemeral": true }, "guard": { "type": "allow" }, "runtime": "/tmp/middle" },
-		"services": { "inner": { "exec": ["/bin/tao", "attest", "--hex", "Pred(1)"], "type": "oneshot", "essential": true } } }' >"$dir/middle"
-	rootfs/guest-image "$dir/outer" "$dir/middle=/etc/tao/middle.json"
+		"services": { "inner": { "exec": ["/bin/tao", "attest", "--hex", "Pred(1)"], "type": "oneshot", "essential": true } } }' >"$dir/root/middle.json"
+	cp "$tools/taoinit" "$dir/root/bin"
+	ln -sf taoinit "$dir/root/bin/tao"
+	chmod -R a+rX "$dir/root"
+	tar -C "$dir/root" -cf "$dir/middle.tar" .
+	rootfs/guest-image "$dir/outer" "$dir/middle.tar=/images/middle.tar"
 }
 
 # A boot of the whole, to its end or to these words; $work/log has all words, $work/attestation what was attested.
@@ -67,7 +72,7 @@ boot_nest() # [WORDS]
 	grep -oE '[0-9a-f]{400,}' "$work/log" >"$work/attestation" || true
 }
 
-@test "three levels: the innermost program's word is verified back to the quote; each broken link is refused for its reason" {
+@test "four levels: the innermost program's word is verified back to the quote; each broken link is refused for its reason" {
 	boot_nest
 	[ "$status" -eq 0 ]
 	tpm=$(sed -n 's/.*this host is \(tpm2(.*)\)\.TrivialGuard("Liberal") (new keys)$/\1/p' "$work/log" | head -n 1)
@@ -80,6 +85,8 @@ boot_nest() # [WORDS]
 	run -0 "$verify" attestation "$work/attestation"
 	for i in 0 1 2; do [[ $output == *"level $i: $machine"* ]]; done
 	[[ $output == *"level 3: $tpm says key("*", quoted by $tpm"* ]]
+	image=$(sha256sum <"$BATS_FILE_TMPDIR/guest.manifests/middle.tar" | cut -c 1-64)
+	[[ ${lines[0]} == *".Container([$image]).Manifest("* ]]
 
 	# Another parent; a delegation that is over; each signature.
 	run --separate-stderr -1 "$verify" attestation --trust "key([0000000000000000000000000000000000000000000000000000000000000000])" "$work/attestation"
