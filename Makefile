@@ -87,7 +87,7 @@ libraries = $(addprefix $(DEPS)/$1/lib/,libtss2.a libcjson.a libnanopb.a libzstd
 
 # ---- What there is to make --------------------------------------------------------------------------------------
 
-.PHONY: all run run-container image check check-vectors lint format fuzz soak bench cov proto install clean distclean \
+.PHONY: all run run-container run-vm image check check-vectors lint format fuzz soak bench cov proto install clean distclean \
 	help packages deps version objects unit unit-asan fuzzers vectors analyze tidy nogc
 
 ## all: the program build/taoinit and its links, and libtaoverify.a for other programs (default)
@@ -100,6 +100,10 @@ run: all
 ## run-container: the same demo as PID 1 of a runc container
 run-container: all
 	rootfs/run-runc
+
+## run-vm: a virtual machine as a service, and another taoinit in it
+run-vm: all
+	rootfs/run-vm
 
 ## image: an initramfs and an OCI bundle in build/image
 image: all
@@ -185,7 +189,7 @@ help:
 	@sed -n 's/^## /  /p' Makefile
 
 # What has to be installed before anything is compiled, for the goals that promise to see to that.
-NEEDS := $(if $(filter run run-container image bench,$(MAKECMDGOALS)),build run)
+NEEDS := $(if $(filter run run-container run-vm image bench,$(MAKECMDGOALS)),build run)
 ifneq ($(NEEDS),)
 $(DEPS)/musl/.done: | packages
 endif
@@ -225,7 +229,7 @@ $(eval $(call variant,fuzz,obj-fuzz,asan))
 $(eval $(call variant,cov,obj-cov,asan))
 
 -include $(SRC:%.c=$(O)/obj/%.d)
-ifneq ($(filter-out all run run-container image bench install help clean distclean,$(MAKECMDGOALS)),)
+ifneq ($(filter-out all run run-container run-vm image bench install help clean distclean,$(MAKECMDGOALS)),)
 -include $(UNIT:%.c=$(O)/obj/%.d) $(foreach v,asan fuzz cov,$(patsubst %.c,$(O)/obj-$v/%.d,$(SRC) $(UNIT) $(FUZZ) $(VECTOR)))
 endif
 
@@ -292,7 +296,7 @@ $2: $(O)/$4/$(1:.c=.o) $(call link_objects,$1,$4) | $(DEPS)/$(if $(filter musl,$
 	@$5 -o $$@ $$(HEAD_$3) $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) $$(TAIL_$3) -Wl,--end-group
 endef
 # (crtn.o stands inside the group: it is an object, and the order of its section is kept.)
-ifneq ($(filter-out all run run-container image bench install help clean distclean,$(MAKECMDGOALS)),)
+ifneq ($(filter-out all run run-container run-vm image bench install help clean distclean,$(MAKECMDGOALS)),)
 $(foreach t,$(UNIT),$(eval $(call program,$t,$(t:tests/unit/%.c=$(O)/unit/%),musl,obj,gcc -fno-lto)))
 $(foreach t,$(UNIT),$(eval $(call program,$t,$(t:tests/unit/%.c=$(O)/unit-asan/%),asan,obj-asan,gcc)))
 $(foreach t,$(UNIT),$(eval $(call program,$t,$(t:tests/unit/%.c=$(O)/unit-cov/%),cov,obj-cov,gcc)))

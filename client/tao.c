@@ -23,6 +23,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A response header holds a method's name, a number and an error text; this is ample. */
@@ -42,8 +44,10 @@
 struct tao_host {
 	int read_fd, write_fd;
 	int is_socket;
-	int broken; /* the error after which the stream cannot be trusted; 0 while it can */
-	int error;  /* what error_text is about */
+	int broken;	  /* the error after which the stream cannot be trusted; 0 while it can */
+	int error;	  /* what error_text is about */
+	int timeout;	  /* of a call, in ms; 0: for ever */
+	int64_t deadline; /* of this call, by now_ms() */
 	uint32_t calls;
 	unsigned char *in; /* what was read and not yet used is [in_used, in_size) */
 	size_t in_used, in_size, in_cap;
@@ -482,15 +486,34 @@ static int fail_errno(struct tao_host *host, const char *doing)
 
 /* ---- The stream ---- */
 
-/* 1: try again; 0: errno is a failure. The descriptor may be non-blocking if its maker wanted that. */
-static int wait_for(int fd, short events)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until the descriptor may be used: 1; 0: errno is a failure, or there was no answer in time. */
+static int ready(const struct tao_host *host, int fd, short events)
 {
 	struct pollfd p = { fd, events, 0 };
+	int64_t left = host->timeout > 0 ? host->deadline - now_ms() : -1;
+	if (host->timeout > 0 && left < 0)
+		left = 0;
+	int n = poll(&p, 1, (int)left);
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* 1: try again; 0: errno is a failure. The descriptor may be non-blocking if its maker wanted that. */
+static int wait_for(const struct tao_host *host, int fd, short events)
+{
 	if (errno == EINTR)
 		return 1;
 	if (errno != EAGAIN && errno != EWOULDBLOCK)
 		return 0;
-	return poll(&p, 1, -1) >= 0 || errno == EINTR;
+	return ready(host, fd, events);
 }
 
 static ssize_t write_some(const struct tao_host *host, struct iovec *iov, int n_iov)
@@ -511,9 +534,11 @@ static ssize_t write_some(const struct tao_host *host, struct iovec *iov, int n_
 static int write_all(struct tao_host *host, struct iovec *iov, int n_iov)
 {
 	while (n_iov > 0) {
+		if (host->timeout > 0 && !ready(host, host->write_fd, POLLOUT))
+			return fail_errno(host, "writing to");
 		ssize_t written = write_some(host, iov, n_iov);
 		if (written < 0) {
-			if (wait_for(host->write_fd, POLLOUT))
+			if (wait_for(host, host->write_fd, POLLOUT))
 				continue;
 			return fail_errno(host, "writing to");
 		}
@@ -552,6 +577,8 @@ static int read_until(struct tao_host *host, size_t n)
 	while (host->in_size - host->in_used < n) {
 		if (host->in_size == host->in_cap && buffer_grow(host, host->in_used + n) != TAO_OK)
 			return host->broken;
+		if (host->timeout > 0 && !ready(host, host->read_fd, POLLIN))
+			return fail_errno(host, "reading from");
 		ssize_t got = read(host->read_fd, host->in + host->in_size, host->in_cap - host->in_size);
 		if (got > 0)
 			host->in_size += (size_t)got;
@@ -560,7 +587,7 @@ static int read_until(struct tao_host *host, size_t n)
 					 host->in_size > host->in_used
 						 ? "the host closed the channel in the middle of a message"
 						 : error_sentence(TAO_E_CLOSED));
-		else if (!wait_for(host->read_fd, POLLIN))
+		else if (!wait_for(host, host->read_fd, POLLIN))
 			return fail_errno(host, "reading from");
 	}
 	return TAO_OK;
@@ -628,6 +655,7 @@ struct request {
 	uint64_t seq;
 	struct iovec iov[9];
 	int n_iov;
+	int seek;    /* somebody else may have left the stream in the middle of an answer */
 	size_t body; /* bytes of the body so far */
 	size_t n, run;
 	/* 2 lengths, 43 for the header, 11 for each of 8 fields */
@@ -781,10 +809,32 @@ static int refused(struct tao_host *host, int read_body, size_t at, size_t n)
 	return fail_with(host, TAO_E_REFUSED, host->in + at, n);
 }
 
+static size_t header_size(const struct request *q)
+{
+	return (size_t)q->small[2] << 8 | q->small[3];
+}
+
+/* Skips what comes before our answer, whose header begins as the request's: op, then seq, which nobody else's has. */
+static int seek_answer(struct request *q)
+{
+	struct tao_host *host = q->host;
+	size_t n = 4 + header_size(q);
+	for (;;) {
+		for (; host->in_size - host->in_used >= n; host->in_used++)
+			if (memcmp(host->in + host->in_used + 4, q->small + 4, n - 4) == 0)
+				return TAO_OK;
+		buffer_done(host);
+		if (read_until(host, n) != TAO_OK)
+			return host->broken;
+	}
+}
+
 /* Reads answers until ours. */
 static int receive(struct request *q, struct response *response)
 {
 	struct tao_host *host = q->host;
+	if (q->seek && seek_answer(q) != TAO_OK)
+		return host->broken;
 	for (int i = 0; i < STRAY_MAX; i++) {
 		struct slice message, error = { NULL, 0 };
 		if (read_message(host, HEADER_MAX, &message) != TAO_OK)
@@ -813,7 +863,7 @@ static int receive(struct request *q, struct response *response)
 static int call(struct request *q, unsigned fields, struct response *response)
 {
 	struct tao_host *host = q->host;
-	size_t header = 4 + ((size_t)q->small[2] << 8 | q->small[3]);
+	size_t header = 4 + header_size(q);
 	int rc;
 	memset(response, 0, sizeof *response);
 	if (host->broken != 0)
@@ -824,6 +874,7 @@ static int call(struct request *q, unsigned fields, struct response *response)
 		return fail(host, TAO_E_TOO_LARGE, "more data than one message holds (20 MiB)");
 	put_be32(q->small + header, q->body);
 	request_end_run(q);
+	host->deadline = host->timeout > 0 ? now_ms() + host->timeout : 0;
 	channel_lock(host, F_WRLCK);
 	rc = write_all(host, q->iov, q->n_iov);
 	if (rc == TAO_OK || rc == TAO_E_CLOSED) {
@@ -925,6 +976,18 @@ int tao_host_name(struct tao_host *host, struct tao_bytes *name)
 {
 	struct request q;
 	request_begin(&q, host, "Tao.GetTaoName");
+	return call_bytes(&q, name);
+}
+
+int tao_host_resume(struct tao_host *host, struct tao_bytes *name)
+{
+	struct request q;
+	struct timespec now;
+	/* Our process id may be that of the last user, in another namespace or before us. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	host->calls = (uint32_t)now.tv_nsec;
+	request_begin(&q, host, "Tao.GetTaoName");
+	q.seek = 1;
 	return call_bytes(&q, name);
 }
 
@@ -1049,25 +1112,51 @@ static int parse_fd(const char **text)
 	return digits > 0 ? fd : -1;
 }
 
-static int channel_from_environment(int *read_fd, int *write_fd)
+/* "tao::RPC+tao::KindMessageChannel(" and ")" around *argument; 0: it is another kind. */
+static int parse_kind(const char *spec, const char *kind, const char **argument, size_t *n)
 {
-	static const char prefix[] = "tao::RPC+tao::FDMessageChannel(";
-	const char *spec = getenv("CLOUDPROXY_TAO_HOST_SPEC");
-	const char *number = getenv("TAO_CHANNEL_FD");
-	if (spec == NULL && number == NULL)
-		return TAO_E_NO_CHANNEL;
-	if (spec == NULL) {
-		*read_fd = *write_fd = parse_fd(&number);
-		return *read_fd >= 0 && *number == '\0' ? TAO_OK : TAO_E_BAD_CHANNEL;
+	static const char prefix[] = "tao::RPC+tao::", middle[] = "MessageChannel(";
+	size_t kind_n = strlen(kind), head = sizeof prefix - 1 + kind_n + sizeof middle - 1, all = strlen(spec);
+	if (all <= head || spec[all - 1] != ')' || strncmp(spec, prefix, sizeof prefix - 1) != 0 ||
+	    strncmp(spec + sizeof prefix - 1, kind, kind_n) != 0 ||
+	    strncmp(spec + sizeof prefix - 1 + kind_n, middle, sizeof middle - 1) != 0)
+		return 0;
+	*argument = spec + head;
+	*n = all - head - 1;
+	return 1;
+}
+
+static int open_file(const char *path)
+{
+	return open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static int open_unix(const char *path)
+{
+	struct sockaddr_un address;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	memset(&address, 0, sizeof address);
+	address.sun_family = AF_UNIX;
+	memcpy(address.sun_path, path, strlen(path));
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+		(void)close(fd);
+		fd = -1;
 	}
-	if (strncmp(spec, prefix, sizeof prefix - 1) != 0)
+	return fd;
+}
+
+static int connect_path(struct tao_host **host, const char *argument, size_t n, int (*open_path)(const char *))
+{
+	char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
+	if (n == 0 || n >= sizeof path)
 		return TAO_E_BAD_CHANNEL;
-	spec += sizeof prefix - 1;
-	*read_fd = parse_fd(&spec);
-	if (*read_fd < 0 || *spec++ != ',')
-		return TAO_E_BAD_CHANNEL;
-	*write_fd = parse_fd(&spec);
-	return *write_fd >= 0 && strcmp(spec, ")") == 0 ? TAO_OK : TAO_E_BAD_CHANNEL;
+	memcpy(path, argument, n);
+	path[n] = '\0';
+	int fd = open_path(path);
+	int rc = fd < 0 ? TAO_E_BAD_CHANNEL : tao_host_connect_fds(host, fd, fd);
+	if (fd >= 0 && rc != TAO_OK)
+		(void)close(fd);
+	return rc;
 }
 
 /* A script may have put a file of its own on the number of our channel: requests must not go into that. */
@@ -1099,12 +1188,41 @@ int tao_host_connect_fds(struct tao_host **host, int read_fd, int write_fd)
 	return TAO_OK;
 }
 
+int tao_host_connect_spec(struct tao_host **host, const char *spec)
+{
+	const char *argument;
+	size_t n;
+	*host = NULL;
+	if (parse_kind(spec, "File", &argument, &n))
+		return connect_path(host, argument, n, open_file);
+	if (parse_kind(spec, "Unix", &argument, &n))
+		return connect_path(host, argument, n, open_unix);
+	if (!parse_kind(spec, "FD", &argument, &n))
+		return TAO_E_BAD_CHANNEL;
+	int read_fd = parse_fd(&argument);
+	if (read_fd < 0 || *argument++ != ',')
+		return TAO_E_BAD_CHANNEL;
+	int write_fd = parse_fd(&argument);
+	return write_fd >= 0 && strcmp(argument, ")") == 0 ? tao_host_connect_fds(host, read_fd, write_fd)
+							   : TAO_E_BAD_CHANNEL;
+}
+
 int tao_host_connect(struct tao_host **host)
 {
-	int read_fd = -1, write_fd = -1;
-	int rc = channel_from_environment(&read_fd, &write_fd);
+	const char *spec = getenv("CLOUDPROXY_TAO_HOST_SPEC");
+	const char *number = getenv("TAO_CHANNEL_FD");
 	*host = NULL;
-	return rc != TAO_OK ? rc : tao_host_connect_fds(host, read_fd, write_fd);
+	if (spec != NULL)
+		return tao_host_connect_spec(host, spec);
+	if (number == NULL)
+		return TAO_E_NO_CHANNEL;
+	int fd = parse_fd(&number);
+	return fd >= 0 && *number == '\0' ? tao_host_connect_fds(host, fd, fd) : TAO_E_BAD_CHANNEL;
+}
+
+void tao_host_timeout(struct tao_host *host, int milliseconds)
+{
+	host->timeout = milliseconds;
 }
 
 void tao_host_close(struct tao_host *host)

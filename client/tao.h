@@ -17,8 +17,8 @@
  * belongs to the caller, who releases it with tao_bytes_free(), which wipes it first; a char * is released with
  * free(). Nothing that the caller passes in is kept.
  *
- * Waiting. A call sends one request and waits for its answer, however long the host takes; signals do not
- * interrupt it. There is no callback and no thread.
+ * Waiting. A call sends one request and waits for its answer, however long the host takes, unless tao_host_timeout()
+ * was called; signals do not interrupt it. There is no callback and no thread.
  *
  * Threads and processes. A handle is used by one thread at a time: give it a mutex or make it one thread's own.
  * One process makes one handle of a channel. Different processes may hold handles of the same channel (a shell
@@ -68,13 +68,19 @@ void tao_bytes_free(struct tao_bytes *bytes);
 
 /* ---- The channel ---- */
 
-/* Connects to the host that the environment names: CLOUDPROXY_TAO_HOST_SPEC, of the form
- * "tao::RPC+tao::FDMessageChannel(R, W)", else TAO_CHANNEL_FD. Marks the descriptors close-on-exec, so that
- * programs which this one runs do not get its channel by accident. *host is NULL on failure. */
+/* Connects to the host that the environment names: CLOUDPROXY_TAO_HOST_SPEC, else TAO_CHANNEL_FD. Marks the descriptors
+ * close-on-exec, so that programs which this one runs do not get its channel by accident. *host is NULL on failure. */
 int tao_host_connect(struct tao_host **host);
+/* The same of a channel given as CLOUDPROXY_TAO_HOST_SPEC has it: "tao::RPC+tao::FDMessageChannel(R, W)", two descriptors;
+ * "tao::RPC+tao::FileMessageChannel(PATH)", a device, such as a virtio-serial port; "tao::RPC+tao::UnixMessageChannel(PATH)",
+ * a unix stream socket. TAO_E_BAD_CHANNEL with what errno says, if a PATH cannot be opened. */
+int tao_host_connect_spec(struct tao_host **host, const char *spec);
 /* The same with descriptors of the caller's (read, write; they may be equal), which the handle then owns. On
  * failure they stay the caller's. On a pipe or device, unlike a socket, a host that is gone raises SIGPIPE. */
 int tao_host_connect_fds(struct tao_host **host, int read_fd, int write_fd);
+/* From now on a call that has no answer after so many milliseconds fails with TAO_E_IO, and the handle with it. 0: none
+ * does. */
+void tao_host_timeout(struct tao_host *host, int milliseconds);
 /* Frees the handle and closes the channel, for good: a program is given one. NULL is fine. */
 void tao_host_close(struct tao_host *host);
 /* What to tell a person about error, which the last call on this handle returned: the host's own words for
@@ -86,6 +92,9 @@ const char *tao_host_error(const struct tao_host *host, int error);
 
 /* GetTaoName: the program's name, a principal in binary form. */
 int tao_host_name(struct tao_host *host, struct tao_bytes *name);
+/* The same, as a handle's first call, of a channel whose last user may have been killed in the middle of an answer:
+ * whatever comes before ours is skipped. */
+int tao_host_resume(struct tao_host *host, struct tao_bytes *name);
 /* ExtendTaoName: makes the name longer by a subprincipal in binary form; it never gets shorter again. */
 int tao_host_extend_name(struct tao_host *host, const void *subprin, size_t size);
 /* GetRandomBytes: size bytes, at least 1. */

@@ -40,10 +40,10 @@ static int say_unusable(struct root_report *report, const struct path *path, int
 	else if (err == ERR_BAD_VERSION)
 		text = "counters file %: another version's; run that version, or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_OLDER)
-		text = "counters file %: older than the TPM's counter says: the disk was put back to an earlier "
-		       "state; bring the newest back, or, " COUNTERS_GIVE_UP;
+		text = "counters file %: older than the counter of its root says: the disk was put back to an "
+		       "earlier state; bring the newest back, or, " COUNTERS_GIVE_UP;
 	else if (err == ERR_LOST)
-		text = "counters file %: not the one that the TPM has counted; bring that back, "
+		text = "counters file %: not the one that its root has counted; bring that back, "
 		       "or, " COUNTERS_GIVE_UP;
 	root_say(report, text, path->p);
 	return err;

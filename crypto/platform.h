@@ -11,6 +11,17 @@
 
 #include "base.h"
 
+/* What is asked of the Tao that this host runs on (PROTOCOL, section 3): what it takes, and what it gives. */
+enum parent_method {
+	PARENT_RANDOM,	     /* nothing; as many bytes as the answer has room for */
+	PARENT_SEAL,	     /* data; sealed, to exactly our name there */
+	PARENT_UNSEAL,	     /* sealed; data, if they were sealed like that */
+	PARENT_ATTEST,	     /* a Form; the attestation that we say it, for a year */
+	PARENT_COUNTER_INIT, /* a label; nothing, the counter of that label is at 0 */
+	PARENT_COUNTER,	     /* a label; where it stands, 8 bytes big-endian. ERR_NOT_FOUND: nowhere */
+	PARENT_COUNT,	     /* a label; nothing, it has gone up by one */
+};
+
 struct platform {
 	void *ctx;
 	/* Reads a whole file: its size, ERR_NOT_FOUND, ERR_BAD_MODE (not a regular file of ours, or anybody else
@@ -26,6 +37,9 @@ struct platform {
 	/* One TPM command and its response: the response's size; ERR_TIMEOUT, ERR_IO, ERR_TOO_LARGE. A TPM that
 	 * asks to be asked again has been, within the deadline. NULL where there is no TPM. */
 	int (*transmit)(void *ctx, struct span command, uint8_t *response, size_t cap);
+	/* One method of the Tao below: ERR_DENIED (it refuses), ERR_IO, ERR_TOO_LARGE (more than out has room for). On failure
+	 * out has what it had, and words what to tell people. NULL where there is none. */
+	int (*parent)(void *ctx, enum parent_method method, struct span in, struct wr *out, struct wr *words);
 	/* n bytes of the kernel's generator; ERR_IO. */
 	int (*random)(void *ctx, uint8_t *dst, size_t n);
 };

@@ -21,7 +21,7 @@ struct host;
 
 /* What the manifest says of the root. Strings belong to the caller. */
 struct root_config {
-	const char *file; /* key file (soft); absolute */
+	const char *file; /* key file (soft, parent); absolute */
 	bool ephemeral;	  /* keys live in memory only, and the host's name says so */
 	/* Room for the rollback counters; NULL for who only opens. */
 	struct counter_store *store;
@@ -37,6 +37,7 @@ struct root_config {
 	const char *authorization;
 	const uint8_t *manifest; /* SHA-256 */
 	struct span guard;	 /* binary SubPrin */
+	struct span name;	 /* of a root in another Tao: what that calls us, binary Prin */
 	struct root_log *log;
 	/* Adds to a report what of the things that PCR pcr is about is another than when the keys were sealed: of the PCR
 	 * that we measure into, in the manifest whose SHA-256 is manifest. NULL: nobody knows. */
@@ -54,13 +55,18 @@ struct root_log {
 	uint8_t bytes[ROOT_LOG_MAX];
 };
 
-/* Who the host is, as bytes: the name key([spki_sha256]), key([spki_sha256]).Ephemeral() or tpm2([…]).PCRs(…). */
+/* A key, or all PCRs of a TPM, and some levels of Taos on each other, of which each adds a program, a manifest and a guard. */
+#define ROOT_NAME_MAX 3072
+
+/* Who the host is, as bytes: the name key([spki_sha256]), key([spki_sha256]).Ephemeral() or tpm2([…]).PCRs(…); or name. */
 struct root_identity {
 	uint8_t spki_sha256[32]; /* SHA-256 of the DER SubjectPublicKeyInfo of the key in the name */
 	uint8_t sign_sha256[32]; /* of the signing key: the same, but of a root that endorses another */
 	struct quote_facts pcrs; /* tpm2([spki_sha256]).PCRs(…) if pcrs.pcrs is not 0 */
 	bool ephemeral;
-	bool created; /* the keys were made just now: first boot */
+	bool created;		     /* the keys were made just now: first boot */
+	size_t name_n;		     /* 0: one of those */
+	uint8_t name[ROOT_NAME_MAX]; /* what the Tao that we run on calls us */
 };
 
 /* A text for people: what failed, where, and the remedy. Always NUL-terminated. */

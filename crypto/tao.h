@@ -19,8 +19,9 @@
 #define TAO_ENCRYPT_OVERHEAD 29
 /* … and how much of it stands in front of the data. */
 #define TAO_ENCRYPT_HEAD 13
-/* The largest delegation that a seed may bring: an Attestation with a TPM quote is about 900 bytes. */
-#define TAO_DELEGATION_MAX 8192
+/* The largest delegation that a seed may bring: an Attestation with a TPM quote of eight PCRs is about 1700 bytes, and each
+ * Tao on it adds some 500 and twice its name: four of them about 11800. */
+#define TAO_DELEGATION_MAX 12288
 
 /* Copied by tao_init; the caller wipes it. delegation: the serialized Attestation by which the root says that
  * our signing key speaks for the host, empty where the key is itself the root. */

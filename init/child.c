@@ -8,6 +8,7 @@
 #include "child.h"
 #include "confine.h"
 #include "keeper.h"
+#include "measure.h"
 #include "sys.h"
 #include "sys_child.h"
 
@@ -166,7 +167,13 @@ void child_allow_limits(const struct child *c)
 static void set_groups(const struct child *c, bool changes)
 {
 	const struct service *s = c->service;
-	int r = sys_set_groups(c->gid, s->groups, (size_t)s->n_groups);
+	gid_t groups[MEASURE_GROUPS_MAX + 1];
+	size_t n = (size_t)s->n_groups;
+	for (size_t i = 0; i < n; i++)
+		groups[i] = s->groups[i];
+	if (c->group != 0)
+		groups[n++] = c->group;
+	int r = sys_set_groups(c->gid, groups, n);
 	/* An ordinary user, or one in a user namespace, keeps the groups there are. */
 	if (r != -EPERM || changes)
 		child_must(c, "groups", r);
@@ -239,7 +246,7 @@ static _Noreturn void keep(const struct child_way *way, const struct start_plan 
 		way->be(plan, pipe);
 	if (pid < 0)
 		child_fail(pipe, "fork", pid);
-	keeper_run(socket, pid, true);
+	keeper_run(socket, pid, true, -1);
 }
 
 static void close_pair(const int *fds)

@@ -19,6 +19,7 @@ struct child {
 	int files;   /* mount of the measured copies */
 	int program; /* what to execute, or the image */
 	int rules;   /* of its Landlock domain */
+	gid_t group; /* one more that it is in; 0: none */
 	uid_t uid;   /* the service's, unless a factory says otherwise */
 	gid_t gid;
 	const char *cwd;

@@ -192,12 +192,28 @@ static const char *root_of(struct verification *v)
 	return shown(v, taoverify_signer(&v->result.levels[v->result.n_levels - 1], v->text, v->text_size));
 }
 
-static void print_bound(const char *word, int has, int64_t ns)
+static void print_bound(FILE *to, const char *word, int has, int64_t ns)
 {
 	char text[40];
 	verify_print_time(ns, text, sizeof text);
 	if (has)
-		(void)printf(" %s %s", word, text);
+		(void)fprintf(to, " %s %s", word, text);
+}
+
+/* Who says what, until when, and how that was seen, for each level down to the root. */
+static void print_levels(struct verification *v, FILE *to)
+{
+	const struct taoverify_result *r = &v->result;
+	for (int i = 0; i < r->n_levels; i++) {
+		const struct taoverify_level *level = &r->levels[i];
+		(void)fprintf(to, "level %d: %s", i, text_of(v, level->speaker));
+		(void)fprintf(to, " says %s;", text_of(v, level->message));
+		print_bound(to, "until", level->times.has_until, level->times.until);
+		(void)fprintf(to, "%s %s ", level->times.has_until ? "," : "",
+			      level->signer_type == TAOVERIFY_TPM2 ? "quoted by" : "signed by");
+		(void)fprintf(to, "%s%s\n", shown(v, taoverify_signer(level, v->text, v->text_size)),
+			      i == r->level ? " (refused)" : "");
+	}
 }
 
 static void print_text(struct verification *v)
@@ -206,22 +222,21 @@ static void print_text(struct verification *v)
 	(void)printf("%s\n", shown(v, taoverify_statement(r, v->text, v->text_size)));
 	(void)printf("speaker: %s\n", text_of(v, r->speaker));
 	(void)printf("valid:");
-	print_bound("from", r->times.has_from, r->times.from);
-	print_bound("until", r->times.has_until, r->times.until);
+	print_bound(stdout, "from", r->times.has_from, r->times.from);
+	print_bound(stdout, "until", r->times.has_until, r->times.until);
 	(void)printf("%s\n", r->times.has_from || r->times.has_until ? "" : " always");
 	(void)printf("root: %s\n", root_of(v));
 	(void)printf("trusted: %s\n", r->trusted < 0 ? "not checked" : v->trusted_as[r->trusted]);
+	print_levels(v, stdout);
 }
 
 static void print_refusal(struct verification *v)
 {
 	const struct taoverify_result *r = &v->result;
 	(void)tao_complain(v->run, VERIFY_EXIT_REFUSED, "%s", r->reason);
-	if (r->level < 0 || r->level >= r->n_levels || r->levels[r->level].speaker.size == 0)
-		return;
-	const struct taoverify_level *level = &r->levels[r->level];
-	(void)fprintf(stderr, "  says: %s\n", text_of(v, level->statement));
-	(void)fprintf(stderr, "  signer: %s\n", shown(v, taoverify_signer(level, v->text, v->text_size)));
+	/* Without all signatures nobody is known to say anything. */
+	if (r->n_levels > 0 && r->levels[r->n_levels - 1].speaker.size > 0)
+		print_levels(v, stderr);
 }
 
 /* As text, because many readers of JSON cannot hold an int64. */
@@ -235,8 +250,9 @@ static void add_time(cJSON *object, const char *key, int has, int64_t ns)
 		cJSON_AddNullToObject(object, key);
 }
 
-static void add_level(struct verification *v, const struct taoverify_level *level, cJSON *array)
+static void add_level(struct verification *v, int i, cJSON *array)
 {
+	const struct taoverify_level *level = &v->result.levels[i];
 	cJSON *object = cJSON_CreateObject();
 	cJSON_AddStringToObject(object, "signer_type",
 				level->signer_type == TAOVERIFY_KEY    ? "key"
@@ -247,6 +263,13 @@ static void add_level(struct verification *v, const struct taoverify_level *leve
 	cJSON_AddStringToObject(object, "speaker", text_of(v, level->speaker));
 	add_time(object, "from", level->times.has_from, level->times.from);
 	add_time(object, "until", level->times.has_until, level->times.until);
+	if (v->result.level == i)
+		cJSON_AddStringToObject(object, "verified", v->result.reason);
+	else if (v->result.speaker.size > 0)
+		cJSON_AddStringToObject(object, "verified",
+					level->signer_type == TAOVERIFY_TPM2 ? "quote" : "signature");
+	else /* who knows */
+		cJSON_AddNullToObject(object, "verified");
 	cJSON_AddItemToArray(array, object);
 }
 
@@ -276,7 +299,7 @@ static int print_json(struct verification *v, bool believed)
 		cJSON_AddStringToObject(json, "reason", v->result.reason);
 	cJSON *chain = cJSON_AddArrayToObject(json, "chain");
 	for (int i = 0; i < v->result.n_levels; i++)
-		add_level(v, &v->result.levels[i], chain);
+		add_level(v, i, chain);
 	char *text = cJSON_Print(json);
 	int written = text != NULL ? puts(text) : -1;
 	cJSON_free(text);

@@ -15,7 +15,7 @@ struct core;
 /* NULL if the kernel cannot give such pages. locked: whether they cannot be swapped out. */
 struct core *core_open(bool *locked);
 /* Room in the same pages for a message that carries a seed; core_init wipes it. */
-#define CORE_ROOM 16384
+#define CORE_ROOM 20480
 void *core_room(struct core *core);
 /* seed: within that room. */
 int core_init(struct core *core, const struct tao_seed *seed);

@@ -24,7 +24,9 @@
 #include "rescue.h"
 #include "root_worker.h"
 #include "sys.h"
+#include "sys_acpi.h"
 #include "sys_child.h"
+#include "sys_parent.h"
 
 #define EXIT_OURS 255
 /* A root that cannot be opened because its worker died: so often is it tried. */
@@ -161,6 +163,9 @@ static int make_loop(struct env *env)
 	if (env->signal_fd < 0)
 		return env->signal_fd;
 	r = loop_add(&env->loop, SOURCE_SIGNAL, 0, env->signal_fd, EPOLLIN);
+	env->button = env->place == PLACE_MACHINE ? sys_acpi_open() : -ENOENT;
+	if (r == 0 && env->button >= 0)
+		r = loop_add(&env->loop, SOURCE_BUTTON, 0, env->button, EPOLLIN);
 	return r < 0 ? r : stream_pool_open(&env->pool);
 }
 
@@ -217,15 +222,19 @@ static void start_the_rest(struct env *env)
 static void start_workers(struct env *env)
 {
 	env->workers[WORKER_MOUNT] =
-		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0 };
-	env->workers[WORKER_ROOT] = (struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0 };
+		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	env->workers[WORKER_ROOT] =
+		(struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
 	env->workers[WORKER_AUDIT] =
-		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0 };
-	env->workers[WORKER_OUTPUT] = (struct worker){ "tao-log", output_worker, env, -1, 0, 0, 0 };
+		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	env->workers[WORKER_OUTPUT] = (struct worker){ "tao-log", output_worker, env, -1, 0, 0, 0, { 0 } };
 	env->workers[WORKER_POLICY].fd = env->workers[WORKER_MANIFEST].fd = -1;
-	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0 };
+	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0, { 0 } };
 	env->workers[WORKER_RECORD] =
-		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0 };
+		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	if (env->manifest.host.root == &root_parent)
+		env->manifest.host.parent =
+			sys_parent_take(env->place == PLACE_MACHINE, env->workers[WORKER_ROOT].keep);
 	leave_to_others(env);
 	const struct host *host = &env->manifest.host;
 	env->mounted = host->n_mounts == 0 && host->n_modules == 0;
@@ -239,7 +248,7 @@ static void start_workers(struct env *env)
 static void start_rescue(struct env *env)
 {
 	env->workers[WORKER_ROOT] =
-		(struct worker){ "tao-root", root_cap_worker, &env->manifest.host, -1, 0, 0, 0 };
+		(struct worker){ "tao-root", root_cap_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
 	env->capping = ROOT_FAILURE_RESCUE;
 	start_or_retry(env, WORKER_ROOT);
 }
@@ -266,6 +275,7 @@ int environment_open(struct env *env)
 	env->can_setuid = sys_can_setuid();
 	sys_undumpable();
 	sys_learn_oom_score();
+	env->to_tell = sys_ready_take(env->place == PLACE_MACHINE, &env->ready);
 	int status = read_manifest(env);
 	if (status != 0)
 		return status;
@@ -368,6 +378,19 @@ static void come_to_rest(struct env *env)
 		env->loop.rest = true;
 }
 
+/* Whoever started us wants to know when all is up, or has failed. */
+static void tell(struct env *env)
+{
+	if (!env->to_tell || !env->booted || env->stopping)
+		return;
+	for (uint16_t u = 0; u < env->manifest.n_services; u++)
+		if (env->units[u].wanted &&
+		    (1U << env->units[u].state & (1U << UNIT_UP | 1U << UNIT_DONE | 1U << UNIT_FAILED)) == 0)
+			return;
+	env->to_tell = false;
+	sys_ready_tell(env->place == PLACE_MACHINE, env->ready);
+}
+
 static void verity_recorded(struct env *env, int error, const char *text)
 {
 	char what[256];
@@ -405,7 +428,12 @@ int environment_name_host(struct env *env)
 	struct span guard = span_of(env->manifest.host.guard_name, env->manifest.host.guard_name_n);
 	struct wr base = wr_to(env->base_name, sizeof env->base_name);
 	root_name_write(&env->identity, &host);
-	int r = host.err != ERR_NONE ? host.err : name_extend(wr_span(&host), guard, &base);
+	int r = host.err;
+	/* A parent's name for us has the guard in it. */
+	if (r == ERR_NONE && env->identity.name_n > 0)
+		wr_span_bytes(&base, wr_span(&host));
+	else if (r == ERR_NONE)
+		r = name_extend(wr_span(&host), guard, &base);
 	env->base_head_n = name_head_size(wr_span(&base));
 	if (r < 0 || base.err != ERR_NONE || env->base_head_n == 0)
 		return ERR_INTERNAL;
@@ -712,6 +740,12 @@ static void dispatch(struct env *env, const struct loop_event *e)
 	case SOURCE_CLIENT:
 		admin_event(env, e->index, e->events);
 		break;
+	case SOURCE_BUTTON:
+		if (!sys_acpi_pressed(env->button))
+			break;
+		log_info("the power button");
+		environment_stop(env, END_POWEROFF, 0);
+		break;
 	}
 }
 
@@ -777,6 +811,7 @@ static void turn(struct env *env)
 	counter_turn(env);
 	policy_turn(env);
 	unit_settle_all(env);
+	tell(env);
 	manifest_turn(env);
 	admin_turn(env);
 	audit_turn(env);

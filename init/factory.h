@@ -16,7 +16,7 @@ struct chan_class {
 	const char *name;
 	int (*open)(int *host_end, int *child_end);
 };
-extern const struct chan_class chan_socketpair;
+extern const struct chan_class chan_socketpair, chan_virtio_serial;
 
 /* What a measured program is made of; every fd belongs to the launch, which closes it when start has returned. */
 struct measured {

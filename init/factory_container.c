@@ -116,7 +116,7 @@ static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket, 
 	sys_close(0);
 	sys_close(1);
 	sys_close(2);
-	keeper_run(socket, pid, false);
+	keeper_run(socket, pid, false, -1);
 }
 
 static _Noreturn void keep_privileged(const struct start_plan *plan, int pipe, int socket)

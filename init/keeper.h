@@ -25,7 +25,7 @@ struct keeper_message {
 
 /* The keeper's whole life, as parent of main and a subreaper, or pid 1 of a namespace, with all signals blocked. tell: it
  * says KEEPER_STARTED; else it is that pid 1, main has said so itself, as its pid is another for PID 1, and with PID 1 all
- * ends. */
-_Noreturn void keeper_run(int socket, pid_t main, bool tell);
+ * ends. qmp: the monitor of a machine, which SIGTERM then means the power button of, until it ends; -1: main is none. */
+_Noreturn void keeper_run(int socket, pid_t main, bool tell, int qmp);
 
 #endif

@@ -169,7 +169,7 @@ static bool is_sealed(const struct service *s, const struct measured *m)
 {
 	bool good = measure_check_image(m->image, s->debuggable) == 0;
 	for (int i = 0; i < s->n_parts; i++)
-		good = good && measure_check_image(m->parts[i], false) == 0;
+		good = good && measure_check_image(m->parts[i], true) == 0;
 	return good;
 }
 
@@ -485,7 +485,7 @@ int launch_start(struct env *env, uint16_t u, const struct measured *m)
 	core_added(env->core, wr_span(&w));
 	unit->added = true;
 	unit->at_boot = false;
-	char text[256];
+	char text[512];
 	printable(env, u, text, sizeof text);
 	log_info("%s: started%s%s", s->name, text[0] != '\0' ? " as " : "", text);
 	return 0;

@@ -243,6 +243,7 @@ struct host {
 	struct root_log *
 		firmware_log; /* a copy of the firmware's, made by the root worker; NULL: the root is none in a TPM */
 	const char *manifest_path;
+	const char *parent;	 /* the channel to the Tao below (sys_parent.h) */
 	uint8_t guard_name[256]; /* binary SubPrin */
 	size_t guard_name_n;
 	const struct guard_class *guard;

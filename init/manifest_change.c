@@ -67,6 +67,8 @@ static struct span keep_text(struct arena *arena, struct span text)
 /* What the host is stays as it is while it runs; on one with a TPM, where its keys are and what opens them does. */
 static bool may_change(const struct env *env, const char *line)
 {
+	if (env->identity.name_n > 0)
+		return false;
 	static const char *const later[] = { "host.root.domain_key", "host.root.authorization",
 					     "host.root.on_root_failure", "host.root.counter_interval" };
 	if (env->manifest.host.root_device == NULL || strncmp(line, "host", 4) != 0)
@@ -96,7 +98,10 @@ static bool find_changes(const struct env *env, struct manifest_next *next, stru
 	for (const char *at = next->changes; (at = line_at(at, line, sizeof line)) != NULL;)
 		if (!may_change(env, line)) {
 			why_not(next,
-				env->manifest.host.root_device != NULL
+				env->identity.name_n > 0
+					? "%s: the manifest's hash stands in the name that the Tao below vouches "
+					  "for; restart taoinit with the other one"
+				: env->manifest.host.root_device != NULL
 					? "%s would leave the keys where they are, unsealed; take that back"
 					: "%s cannot change while the host runs; take that back, or reboot",
 				line);
@@ -255,7 +260,7 @@ int manifest_reload(struct env *env)
 	next->arena = arena;
 	next->kept = -1;
 	env->manifest_next = next;
-	*worker = (struct worker){ "tao-manifest", manifest_worker, env, -1, 0, 0, 0 };
+	*worker = (struct worker){ "tao-manifest", manifest_worker, env, -1, 0, 0, 0, { 0 } };
 	if (sys_pread(env->manifest_kept, arena.base + arena.cap, next->was.n, 0) != (ssize_t)next->was.n ||
 	    worker_start(worker) < 0) {
 		forget(env);

@@ -186,6 +186,7 @@ static void take_memory(const struct service *s)
 		if (limit->group == GROUP_LIMIT_memory && limit->value != UINT64_MAX) {
 			m->memory = limit->value;
 			limit->value += MACHINE_OVERHEAD;
+			limit->resource = -1; /* QEMU has room for far more addresses than it takes memory */
 		}
 	}
 }
@@ -201,6 +202,8 @@ static const struct {
 	{ "measure.trust_rootfs", FACTORY_EXEC },
 	{ "namespaces", FACTORY_EXEC | FACTORY_KERNEL },
 	{ "debuggable", FACTORY_EXEC | FACTORY_KERNEL },
+	{ "sockets", FACTORY_EXEC | FACTORY_IMAGE },
+	{ "watchdog", FACTORY_EXEC | FACTORY_IMAGE },
 	{ "image", FACTORY_IMAGE },
 	{ "root_size", FACTORY_IMAGE },
 	{ "network", FACTORY_IMAGE },
@@ -250,6 +253,11 @@ static int check_machine(struct reader *reader, const cJSON *value, struct servi
 		return read_fail(
 			reader, find(value, "exec"), ERR_MALFORMED,
 			"is QEMU, whose arguments follow from the other keys; leave all but the first out");
+	if (s->ready == READY_NOTIFY)
+		return read_fail(
+			reader, find(value, "ready"), ERR_MALFORMED,
+			"is by a socket, which a machine does not reach; write fd, and have it write a line to "
+			"its port tao.ready, as taoinit does");
 	take_memory(s);
 	if (s->machine->memory < MACHINE_MEMORY_MIN)
 		return read_fail(reader, find(value, "limits"), ERR_RANGE,

@@ -42,7 +42,6 @@ static const char *const roots[] = {
 #undef ROOT
 	NULL
 };
-static const char *const later_roots[] = { "parent", NULL };
 static const char *const guards[] = {
 #define GUARD(id) #id,
 #include "../policy/guard.def"
@@ -56,7 +55,7 @@ static const char *const guards[] = {
 
 TAKE(root, type)
 {
-	int i = 0, r = read_word(reader, value, roots, later_roots, &i);
+	int i = 0, r = read_word(reader, value, roots, NULL, &i);
 	if (r == 0)
 		((struct host *)into)->root = root_find(roots[i]);
 	return r;

@@ -47,7 +47,7 @@ static int measure_parts(struct measure_state *state, const struct measure_job *
 		int r = measure_open(job, job->parts[i], USE_PART, &file, reply);
 		if (r < 0)
 			return r;
-		const struct image *image = image_get(state, 0, job->parts[i], &file, reply);
+		const struct image *image = image_get(state, MEASURE_DEBUGGABLE, job->parts[i], &file, reply);
 		if (image == NULL)
 			return reply->error;
 		reply->parts[i] = image->digest;

@@ -7,12 +7,14 @@
 
 #include "../crypto/root.h"
 
-/* key([…]).PCRs of all PCRs, and guard, is what a host's name takes at most. */
-#define HOST_PRIN_MAX 1536
+#define HOST_PRIN_MAX ROOT_NAME_MAX
 
-/* The binary Prin of the host. */
+/* The binary Prin of the host; of one with a parent, with its guard. */
 void root_name_write(const struct root_identity *who, struct wr *out);
-/* "host from now until a year later says key([signing key]) speaksfor host" (TPM.md, section 4), binary. */
+/* What the root is to state, binary: "host from now until a year later says key([signing key]) speaksfor host" (TPM.md,
+ * section 4); to a parent, which says who says it and when, only what is said. */
 void root_statement_write(const struct root_identity *who, int64_t now, struct wr *out);
+/* The binary SubPrin by which such a host makes its name there longer: .Manifest([SHA-256]) and its guard's. */
+int root_extension_write(const struct root_config *config, struct wr *out);
 
 #endif

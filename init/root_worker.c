@@ -2,19 +2,47 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "../client/taoverify.h"
 #include "../crypto/counters_file.h"
+#include "../policy/name.h"
 #include "clock.h"
 #include "manifest.h"
 #include "root_name.h"
 #include "root_worker.h"
 #include "sys.h"
+#include "sys_parent.h"
 #include "sys_platform.h"
 #include "sys_tpm.h"
 
 #define EVENTLOG_FILE "/eventlog"
 
-/* Of this process: struct platform points into it. */
+/* Of this process: struct platform points into them. */
 static struct sys_tpm tpm;
+static struct sys_parent parent;
+
+/* The Tao below, to which our name says what we are: for what is sealed to us there, and for who reads our attestations. An
+ * earlier worker may have seen to it. */
+static const struct platform *open_parent(const struct host *host, struct root_config *config,
+					  struct root_report *report)
+{
+	static const char before[] = "parent Tao: ";
+	uint8_t extension[sizeof host->guard_name + 64];
+	struct wr sub = wr_to(extension, sizeof extension), words = wr_to(report->text, sizeof report->text - 1);
+	wr_bytes(&words, before, sizeof before - 1);
+	int r = root_extension_write(config, &sub);
+	if (r >= 0)
+		r = sys_parent_open(&parent, host->parent, &words);
+	if (r >= 0 && !name_ends_with(span_of(parent.name, parent.name_n), wr_span(&sub)))
+		r = sys_parent_extend(&parent, wr_span(&sub), &words);
+	config->name = span_of(parent.name, parent.name_n);
+	if (r >= 0 && !name_ends_with(config->name, wr_span(&sub))) {
+		static const char other[] = "it does not call us what we have told it that we are";
+		wr_bytes(&words, other, sizeof other - 1);
+		r = ERR_MALFORMED;
+	}
+	report->text[r < 0 ? words.n : 0] = '\0';
+	return r < 0 ? NULL : &parent.platform;
+}
 
 const struct platform *root_platform(const struct host *host, struct root_config *config,
 				     struct root_report *report)
@@ -35,6 +63,8 @@ const struct platform *root_platform(const struct host *host, struct root_config
 		.changed = root_kept_changed,
 		.host = host,
 	};
+	if (host->root == &root_parent)
+		return open_parent(host, config, report);
 	if (host->root_device == NULL)
 		return &sys_platform;
 	config->room = sys_map(host->root->room);
@@ -87,6 +117,28 @@ void root_log_save(const struct host *host)
 		written = log->n;
 }
 
+/* What a parent has attested is looked at as any verifier would, at the time that it says: nobody else finds out first. What
+ * it rests on itself is not for us to judge, who are below it in any case, but people should know. */
+static int check_attested(const struct root_identity *who, struct span said, const struct tao_seed *seed,
+			  struct root_report *report)
+{
+	static struct taoverify_result result;
+	const struct taoverify_level *level = &result.levels[0];
+	struct taoverify_options options = { .now = 0 };
+	int believed = TAOVERIFY_REFUSED;
+	for (int i = 0; i < 2; i++, options.now = level->times.from)
+		believed = taoverify_attestation(seed->delegation, seed->delegation_n, &options, &result);
+	bool ours =
+		span_equal(span_of(level->speaker.data, level->speaker.size), span_of(who->name, who->name_n)) &&
+		span_equal(span_of(level->message.data, level->message.size), said);
+	bool good = ours && result.level != 0;
+	if (believed != TAOVERIFY_OK || !good)
+		snprintf(report->text, sizeof report->text, "the parent's word for our key %s: %s",
+			 good ? "may not be believed by others" : "is not good",
+			 believed == TAOVERIFY_OK ? "it is another than was asked for" : result.reason);
+	return good ? ERR_NONE : ERR_BAD_SIGNATURE;
+}
+
 /* The root states, by a key of its own, that the signing key speaks for the host. */
 static int endorse(struct root *root, struct root_opened *opened)
 {
@@ -95,8 +147,11 @@ static int endorse(struct root *root, struct root_opened *opened)
 	if (root->class->endorse == NULL)
 		return ERR_NONE;
 	root_statement_write(&opened->identity, clock_latest(opened->time), &w);
-	return w.err != ERR_NONE ? (int)w.err
-				 : root->class->endorse(root, wr_span(&w), &opened->seed, &opened->report);
+	int r = w.err != ERR_NONE ? (int)w.err
+				  : root->class->endorse(root, wr_span(&w), &opened->seed, &opened->report);
+	return r < 0 || opened->identity.name_n == 0
+		       ? r
+		       : check_attested(&opened->identity, wr_span(&w), &opened->seed, &opened->report);
 }
 
 /* What the host must not forget. Where it cannot be read it is unknown, which the report tells: whoever needs it for
@@ -264,8 +319,8 @@ int root_counter_worker(int socket, void *arg)
 	for (size_t n; go_on && (n = take_batch(socket, ids, questions, &life.store.now)) > 0;) {
 		report.text[0] = '\0';
 		answer_batch(&life, questions, n, &report);
-		/* A TPM that could not be reached once is reached anew by the next worker. */
-		go_on = !tpm.dead;
+		/* A TPM or parent that could not be reached once is reached anew by the next worker. */
+		go_on = !tpm.dead && !parent.dead;
 		root_report_transport(&report, tpm.dead);
 		go_on = answer_all(socket, ids, questions, n, &report) && go_on;
 	}

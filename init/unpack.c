@@ -70,8 +70,9 @@ static const char *clean(const char *in, char out[static TAR_PATH_MAX])
 		}
 		in += in[k] == '/' ? k + 1 : k;
 	}
-	memcpy(out + n, ".", n == 0 ? 2 : 0);
-	out[n == 0 ? 1 : n] = '\0';
+	if (n == 0)
+		out[n++] = '.';
+	out[n] = '\0';
 	return NULL;
 }
 

@@ -18,7 +18,10 @@ static _Noreturn void be(const struct worker *worker, int socket)
 	/* Everything else that PID 1 has open is none of a worker's business. */
 	if (socket != 3)
 		sys_dup2(socket, 3);
-	sys_close_from(4);
+	int first = 4;
+	for (int i = 0; i < 2 && worker->keep[i] > 0; i++)
+		sys_dup2(worker->keep[i], first++);
+	sys_close_from(first);
 	sys_unblock_signals();
 	sys_exit(worker->body(3, worker->arg));
 }

@@ -17,6 +17,7 @@ struct worker {
 	pid_t pid;
 	uint32_t deaths;
 	int64_t started;
+	int keep[2]; /* high descriptors that its process has as 4 and 5; 0: none */
 };
 
 /* Forks the worker: 0 or -errno. Its socket is non-blocking on our side. */

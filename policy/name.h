@@ -92,6 +92,9 @@ void name_put(struct wr *out, struct span head, const struct span *subprins, uns
 /* Is child equal to parent or a subprincipal of it? Both binary Prins; malformed is false. */
 bool name_is_subprin(struct span child, struct span parent);
 
+/* Is this Prin one that was extended by the SubPrin? Malformed is false. */
+bool name_ends_with(struct span prin, struct span subprin);
+
 /* Builders of the names in use (PROTOCOL, section 1), binary. */
 void name_write_key_prin(struct wr *out, const uint8_t spki_sha256[static 32], bool ephemeral);
 /* tpm2([spki_sha256]).PCRs("indices", "values"), as quotes are about (TPM.md, section 4). No indices: tpm2([spki_sha256]). */

@@ -118,6 +118,17 @@ int name_join(struct span first, struct span second, struct wr *out)
 	return r != ERR_NONE ? r : put_together(&a, &b, out);
 }
 
+bool name_ends_with(struct span prin, struct span subprin)
+{
+	struct parts a, b;
+	if (split_prin(prin, &a) != ERR_NONE || split_sub(subprin, &b) != ERR_NONE || a.count < b.count)
+		return false;
+	struct rd r = rd_from(a.exts);
+	for (uint64_t i = b.count; i < a.count; i++)
+		name_check_element(&r, KIND(NODE_EXT), name_depth(NODE_EXT));
+	return span_equal(span_of(r.p, r.n), b.exts);
+}
+
 size_t name_head_size(struct span prin)
 {
 	struct parts parts;

@@ -42,8 +42,9 @@ copy_tree() # TO
 	[[ "$output" == *"is not a PIE"* ]]
 }
 
-@test "the stripped program is at most 512 KiB" {
-	[ "$(stat -c %s "$O/taoinit")" -le $((512 * 1024)) ]
+# 512 KiB until there were containers and machines: of what these take, the decoders are half.
+@test "the stripped program is at most 584 KiB" {
+	[ "$(stat -c %s "$O/taoinit")" -le $((584 * 1024)) ]
 }
 
 @test "the other names are links to it" {

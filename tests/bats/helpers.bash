@@ -149,12 +149,13 @@ principal_of() # SERVICE
 }
 
 # The shell command of a service, for a manifest, that raises a counter and says which values were acknowledged. A change whose
-# answer did not come may hold: what is found then is what was asked for, or what was before; anything else is WRONG.
+# answer did not come may hold: what is found then is what was asked for, or what was before; anything else is WRONG. It ends
+# with its host, whoever ends that.
 counting()
 {
 	tr -d '\n\t' <<-EOF
 		tao=$tools/tao; n=0; while :; do if \$tao counter c \$((n + 1)) 2>/dev/null; then n=\$((n + 1)); echo acknowledged \$n;
-		else f=\$(\$tao counter c 2>/dev/null) && { [ \$f -ge \$n ] && [ \$f -le \$((n + 1)) ] || echo WRONG \$f after \$n; n=\$f; echo found \$n; }; fi; done
+		else f=\$(\$tao counter c 2>/dev/null) && { [ \$f -ge \$n ] && [ \$f -le \$((n + 1)) ] || echo WRONG \$f after \$n; n=\$f; echo found \$n; } || \$tao name >/dev/null 2>&1 || exit; fi; done
 	EOF
 }
 

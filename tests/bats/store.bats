@@ -97,8 +97,8 @@ restore()
 	save 2
 	restore 1
 	boot 'tao counter c || echo refused' 'tao counter c 8 || echo refused'
-	said "counters file $dir/tpm/keys.counters: older than the TPM's counter says: the disk was put back to an earlier state"
-	said "counters are older than the TPM's counter says"
+	said "counters file $dir/tpm/keys.counters: older than the counter of its root says: the disk was put back to an earlier state"
+	said "counters are older than the counter of their root says"
 	[ "$(grep -c '^refused$' "$work/log")" = 2 ]
 	restore 2
 	boot 'echo found $(tao counter c)'
@@ -213,7 +213,8 @@ restore()
 			if \$tao counter c \$((n + 1)) 2>/dev/null; then
 				n=\$((n + 1)); echo acknowledged \$n
 			else
-				f=\$(\$tao counter c 2>/dev/null) && { [ \$f -ge \$n ] && [ \$f -le \$((n + 1)) ] || echo WRONG \$f after \$n; n=\$f; }
+				f=\$(\$tao counter c 2>/dev/null) && { [ \$f -ge \$n ] && [ \$f -le \$((n + 1)) ] || echo WRONG \$f after \$n; n=\$f; } ||
+					\$tao name >/dev/null 2>&1 || exit
 			fi
 		done
 	EOT
@@ -298,7 +299,7 @@ until_said() # TEXT
 	until_said "an older version than the one that was in force, 9"
 	restore 7
 	start_tpm
-	until_said "its version cannot be stored: the counters are older than the TPM"
+	until_said "its version cannot be stored: the counters are older than the counter of their root"
 	grep -qF "earlier state" "$work/log"
 	policy 9
 	restore 9

@@ -106,7 +106,7 @@ attestation() # ARGUMENT…
 	fails 1 "statement: its signature does not verify" attestation --at 5000 "$work/bad-signature"
 	fails 1 "no delegation stands with it" attestation --at 5000 "$work/no-delegation"
 	fails 1 "delegation 1: delegates to another than the signer" attestation --at 5000 "$work/chain-wrong-key"
-	[[ $stderr == *$'\n  says: key('*" speaksfor "*$'\n  signer: key('* ]]
+	[[ $stderr == *$'\nlevel 0: key('*" says P(); until "*$'\nlevel 1: key('*" speaksfor "*", signed by key("*" (refused)" ]]
 	fails 1 "statement: expired" attestation --at 7000 "$work/chain"
 	fails 1 "statement: not valid yet" attestation --at 2500 "$work/chain"
 	fails 1 "delegation 1: expired" attestation --at 2100-01-01T00:00:00Z "$work/chain"
@@ -164,7 +164,8 @@ attestation() # ARGUMENT…
 	[ "$(jq -c 'keys_unsorted' <<<"$output")" = \
 		'["believed","at","statement","speaker","message","from","until","root","trusted","chain"]' ]
 	[ "$(jq -c '.chain[0] | keys_unsorted' <<<"$output")" = \
-		'["signer_type","signer","statement","speaker","from","until"]' ]
+		'["signer_type","signer","statement","speaker","from","until","verified"]' ]
+	[ "$(jq -r '.chain | map(.verified) | join(" ")' <<<"$output")" = "signature signature" ]
 	[ "$(jq -r .statement <<<"$output")" = "$said" ]
 	[ "$(jq -r '[.believed, .at, .from, .until, .root, .trusted] | join(" ")' <<<"$output")" = \
 		"true 5000 3000 7000 $key $key" ]

@@ -28,7 +28,7 @@ static int call(struct tao_host *host, unsigned method)
 	int rc, has_bytes = 1;
 	switch (method % 8) {
 	case 0:
-		rc = tao_host_name(host, &out);
+		rc = method == 0 ? tao_host_name(host, &out) : tao_host_resume(host, &out);
 		break;
 	case 1:
 		rc = tao_host_unseal(host, "s", 1, &out, &policy);
@@ -57,7 +57,7 @@ static int call(struct tao_host *host, unsigned method)
 	return rc;
 }
 
-/* The client counts its requests from its process id on. So that inputs do not depend on it, "SEQn" stands for the
+/* The client counts its requests from its process id on, but for the one that skips. So that inputs do not depend on it, "SEQn" stands for the
  * n-th request's number, as a varint of ten bytes always. */
 static size_t with_seq(const uint8_t *in, size_t n, uint8_t *out, size_t cap)
 {
@@ -109,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	if (size < 1)
 		return 0;
 	name(input + 1, size - 1);
-	host_says(input[0] & 7, input[0] >> 3 & 3, bytes, with_seq(input + 1, size - 1, bytes, sizeof bytes));
+	host_says(input[0] & 7 | input[0] >> 5 & 8, input[0] >> 3 & 3, bytes,
+		  with_seq(input + 1, size - 1, bytes, sizeof bytes));
 	return 0;
 }

@@ -20,7 +20,8 @@ def number(value, width):
 def entry(name, data=b"", kind=b"0", link=b"", mode=0o644, size=None, mtime=1, uid=0, gid=0, prefix=b"", magic=b"ustar\00000"):
     size = len(data) if size is None else size
     size = number(size, 12) if isinstance(size, int) else size
-    head = name.ljust(100, b"\0") + number(mode, 8) + number(uid, 8) + number(gid, 8) + size + number(mtime, 12)
+    head = name.ljust(100, b"\0") + number(mode, 8) + number(uid, 8) + number(gid, 8) + size
+    head += number(mtime, 12) if isinstance(mtime, int) else mtime
     head += b" " * 8 + kind + link.ljust(100, b"\0") + magic
     head = head.ljust(345, b"\0") + prefix
     head = head.ljust(512, b"\0")
@@ -79,7 +80,10 @@ def hostile(outside):
     yield "character", entry(b"dev/null", kind=b"3")
     yield "block", entry(b"dev/sda", kind=b"4")
     yield "fifo", entry(b"run/pipe", kind=b"6")
-    yield "setuid", entry(b"su", b"x", mode=0o6755) + directory(b"d/") + entry(b"t/", kind=b"5", mode=0o3777)
+    # A kernel takes some of these bits away by itself, when a file is written or a directory made.
+    setuid = entry(b"su", b"x", mode=0o6755) + entry(b"empty", mode=0o6755) + directory(b"d/") + entry(b"d/", kind=b"5", mode=0o7755)
+    yield "setuid", setuid + entry(b"t/", kind=b"5", mode=0o3777)
+    yield "mtimes", pax(record(b"mtime", b"99999999999999999.5")) + entry(b"late") + entry(b"early", mtime=b"\xff" * 12)
     yield "sparse-gnu", entry(b"hole", kind=b"S", size=512)
     yield "sparse-pax", pax(record(b"GNU.sparse.major", b"1"), record(b"GNU.sparse.realsize", b"%d" % gib10)) + entry(b"hole")
     yield "size-10g", entry(b"huge", size=b"\x80" + gib10.to_bytes(11, "big"))

@@ -417,3 +417,75 @@ int fake_count(const struct fake_disk *disk)
 		n += disk->names[i].name[0] != '\0' && !disk->nodes[disk->names[i].node].directory;
 	return n;
 }
+
+/* ---- The Tao below ---- */
+
+static int64_t *counter_of(struct fake_disk *disk, struct span label, bool make)
+{
+	for (size_t i = 0; i < sizeof disk->counters / sizeof disk->counters[0]; i++) {
+		if (disk->counters[i].label[0] == '\0' && make)
+			memcpy(disk->counters[i].label, label.p, label.n);
+		if (memcmp(disk->counters[i].label, label.p, label.n) == 0)
+			return &disk->counters[i].value;
+	}
+	return NULL;
+}
+
+/* What it seals is the name and the data, each byte turned over. */
+static void turn_over(struct wr *out, struct span data)
+{
+	for (size_t i = 0; i < data.n; i++)
+		wr_u8(out, (uint8_t)~data.p[i]);
+}
+
+static int answer(struct fake_disk *disk, enum parent_method method, struct span in, struct wr *out)
+{
+	int64_t *counter;
+	switch (method) {
+	case PARENT_RANDOM:
+		while (out->n < out->cap)
+			wr_u8(out, 0);
+		return ERR_NONE;
+	case PARENT_SEAL:
+		wr_u8(out, disk->parent_name);
+		turn_over(out, in);
+		return out->err;
+	case PARENT_UNSEAL:
+		if (in.n < 1 || in.p[0] != disk->parent_name)
+			return ERR_DENIED;
+		turn_over(out, span_of(in.p + 1, in.n - 1));
+		return out->err == ERR_NONE ? ERR_NONE : ERR_TOO_LARGE;
+	case PARENT_ATTEST:
+		wr_span_bytes(out, in);
+		return out->err;
+	case PARENT_COUNTER_INIT:
+	case PARENT_COUNTER:
+	case PARENT_COUNT:
+		counter = counter_of(disk, in, method == PARENT_COUNTER_INIT);
+		if (counter == NULL)
+			return ERR_NOT_FOUND;
+		if (method == PARENT_COUNTER)
+			wr_be64(out, (uint64_t)*counter);
+		*counter += method == PARENT_COUNT;
+		return ERR_NONE;
+	}
+	return ERR_INTERNAL;
+}
+
+static int fake_ask(void *ctx, enum parent_method method, struct span in, struct wr *out, struct wr *words)
+{
+	struct fake_disk *disk = ctx;
+	if (disk->off)
+		return ERR_IO;
+	wr_span_bytes(words, span_str("the parent's words"));
+	if (++disk->parent_calls == disk->refuse_at)
+		return ERR_DENIED;
+	/* Where the power fails in the call, the parent has heard it all the same. */
+	int before = count(disk), r = answer(disk, method, in, out);
+	return before < 0 ? before : r;
+}
+
+void fake_parent(struct fake_disk *disk)
+{
+	disk->platform.parent = fake_ask;
+}

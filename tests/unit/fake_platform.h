@@ -67,10 +67,21 @@ struct fake_disk {
 	int fail_read; /* what reads fail with; 0: they do not */
 	bool off;
 	uint32_t random; /* how often random bytes were asked for */
+
+	/* The Tao below, with fake_parent(): its power is not cut, but ours may be in each call. */
+	uint8_t parent_name; /* who it takes us for: what it sealed to others it does not open */
+	struct {
+		uint8_t label[24];
+		int64_t value;
+	} counters[8];
+	int refuse_at; /* the call of it that is refused; 0: none */
+	int parent_calls;
 };
 
 void fake_init(struct fake_disk *disk);
 const struct platform *fake_platform(struct fake_disk *disk);
+/* Gives it a parent. */
+void fake_parent(struct fake_disk *disk);
 void fake_restart(struct fake_disk *disk, const struct fake_fate *fate);
 
 /* A file as the running system sees it, on the platter at once. */

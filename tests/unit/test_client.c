@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -733,6 +735,60 @@ TEST(over_two_pipes)
 	(void)close(to_host[0]);
 }
 
+/* ---- After somebody else ---- */
+
+/* The end of an answer, as long as it may be, with what looks like frames in it; an old answer; and ours. */
+static void serve_after_others(int fd)
+{
+	struct bytes header, body;
+	static const uint8_t rest[9000] = { 0, 0, 0, 4, 'l', 'e', 'f', 't', 0, 1, 0, 0 };
+	if (!recv_frame(fd, &header) || !recv_frame(fd, &body))
+		return;
+	uint64_t seq = seq_of(&header);
+	send_all(fd, rest, sizeof rest);
+	send_all(fd, "\0\0\0\x10\x0a", 5);
+	send_answer(fd, "Tao.GetTaoName", seq - 1, NULL, "\x0a\x05other", 7);
+	send_answer(fd, "Tao.GetTaoName", seq, NULL, "\x0a\x03us.", 5);
+	if (recv_frame(fd, &header) && recv_frame(fd, &body))
+		send_answer(fd, "Tao.GetTaoName", seq_of(&header), NULL, "\x0a\x05names", 7);
+}
+
+TEST(what_others_left_is_skipped)
+{
+	struct fake f = fake_open();
+	struct tao_bytes name = { NULL, 0 };
+	pid_t server = host_process(&f, serve_after_others);
+	CHECK_INT(tao_host_resume(f.host, &name), TAO_OK);
+	CHECK(name.size == 3 && memcmp(name.data, "us.", 3) == 0);
+	tao_bytes_free(&name);
+	CHECK_INT(tao_host_name(f.host, &name), TAO_OK);
+	CHECK(name.size == 5 && memcmp(name.data, "names", 5) == 0);
+	tao_bytes_free(&name);
+	tao_host_close(f.host);
+	host_ends(server);
+}
+
+TEST(a_host_that_says_nothing_in_time)
+{
+	struct fake f = fake_open();
+	struct tao_bytes name = { NULL, 0 };
+	tao_host_timeout(f.host, 60000);
+	answer(&f, "Tao.GetTaoName", NULL, "\x0a\x03us.", 5);
+	CHECK_INT(tao_host_name(f.host, &name), TAO_OK);
+	tao_bytes_free(&name);
+	tao_host_timeout(f.host, 1);
+	CHECK_INT(tao_host_resume(f.host, &name), TAO_E_IO);
+	CHECK(strstr(tao_host_error(f.host, TAO_E_IO), "timed out") != NULL);
+	/* Half an answer is none; and what comes later is not for us. */
+	CHECK_INT(tao_host_name(f.host, &name), TAO_E_IO);
+	fake_close(&f);
+	f = fake_open();
+	tao_host_timeout(f.host, 1);
+	send_all(f.fd, "\0\0\0\x10\x0a", 5);
+	CHECK_INT(tao_host_name(f.host, &name), TAO_E_IO);
+	fake_close(&f);
+}
+
 /* ---- The environment ---- */
 
 static int connect_with(const char *spec, const char *number)
@@ -764,6 +820,7 @@ static int connect_on(int fd, const char *spec, const char *number)
 }
 
 #define SPEC "tao::RPC+tao::FDMessageChannel"
+#define LONG "/123456789012345678901234567890123456789012345678901234567890"
 
 TEST(environment)
 {
@@ -777,7 +834,14 @@ TEST(environment)
 	CHECK_INT(connect_on(s[0], NULL, "100"), TAO_OK);
 	CHECK_INT(connect_on(s[0], NULL, "102"), TAO_E_BAD_CHANNEL); /* not open */
 	static const char *const bad[] = { "",
-					   "tao::RPC+tao::FileMessageChannel(/dev/x)",
+					   "tao::RPC+tao::FileMessageChannel(/dev/none)",
+					   "tao::RPC+tao::FileMessageChannel(/dev/null",
+					   "tao::RPC+tao::FileMessageChannel()",
+					   "tao::RPC+tao::FileMessageChannel(/)",
+					   "tao::RPC+tao::UnixMessageChannel(/dev/null)",
+					   "tao::RPC+tao::UnixMessageChannel(" LONG LONG ")",
+					   "tao::RPC+tao::TCPMessageChannel(/dev/null)",
+					   "tao::RPC+tao::FD",
 					   SPEC,
 					   SPEC "(100)",
 					   SPEC "(100, 100",
@@ -797,6 +861,40 @@ TEST(environment)
 	(void)fclose(file);
 	(void)close(s[0]);
 	(void)close(s[1]);
+}
+
+TEST(channels_by_path)
+{
+	char path[] = "/tmp/tao-client.XXXXXX", spec[128];
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct tao_host *host;
+	struct tao_bytes name = { NULL, 0 };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), fd = mkstemp(path);
+	if (listener < 0 || fd < 0 || close(fd) < 0 || unlink(path) < 0)
+		die(path);
+	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	if (bind(listener, (struct sockaddr *)&a, sizeof a) < 0 || listen(listener, 1) < 0)
+		die("listen");
+	(void)snprintf(spec, sizeof spec, "tao::RPC+tao::UnixMessageChannel(%s)", path);
+	CHECK_INT(tao_host_connect_spec(&host, spec), TAO_OK);
+	int peer = accept(listener, NULL, NULL);
+	send_answer(peer, "Tao.GetTaoName", (uint64_t)getpid() << 32, NULL, "\x0a\x03us.", 5);
+	CHECK_INT(tao_host_name(host, &name), TAO_OK);
+	tao_bytes_free(&name);
+	tao_host_close(host);
+	(void)close(peer);
+	(void)close(listener);
+	(void)unlink(path);
+	/* A device: a FIFO has a reader and a writer in whoever opens it for both, who hears himself. */
+	if (mkfifo(path, 0600) < 0)
+		die("mkfifo");
+	(void)snprintf(spec, sizeof spec, "tao::RPC+tao::FileMessageChannel(%s)", path);
+	CHECK_INT(tao_host_connect_spec(&host, spec), TAO_OK);
+	tao_host_timeout(host, 60000);
+	/* The request is an answer without the data that it must have. */
+	CHECK_INT(tao_host_name(host, &name), TAO_E_PROTOCOL);
+	tao_host_close(host);
+	(void)unlink(path);
 }
 
 /* ---- Names ---- */
@@ -917,7 +1015,10 @@ int main(void)
 	RUN(refusal_in_the_middle_of_a_request);
 	RUN(processes_take_turns);
 	RUN(over_two_pipes);
+	RUN(what_others_left_is_skipped);
+	RUN(a_host_that_says_nothing_in_time);
 	RUN(environment);
+	RUN(channels_by_path);
 	RUN(name_text);
 	RUN(name_text_depth);
 	RUN(subprin);

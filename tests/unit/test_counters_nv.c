@@ -254,7 +254,7 @@ TEST(an_older_disk_is_refused)
 	/* The one that counts is gone, and a later one, which was never counted, is there. */
 	nv.n--;
 	fake_put(&disk, FILE_NAME, span_str("TAOC"));
-	fails(ERR_LOST, "not the one that the TPM has counted");
+	fails(ERR_LOST, "not the one that its root has counted");
 	nv.n++;
 	/* Both damaged. */
 	fake_put(&disk, NEXT, span_str("TAOC"));

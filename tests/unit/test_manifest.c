@@ -382,8 +382,6 @@ TEST(host_keys)
 		{ "\"max_programs\":1001", "host.max_programs:", "is out of range", "0 to 1000" },
 		{ "\"root\":[]", "host.root:", "no object", "write {" },
 		{ "\"root\":{},\"root\":{}", "m.json:1:32: host.root:", "second time", "keep one" },
-		{ "\"root\":{\"type\":\"parent\"}",
-		  "host.root.type:", "\"parent\" is not supported by this version", "soft or tpm" },
 		{ "\"root\":{\"type\":\"tpm\",\"file\":\"/k\"}",
 		  "host.root.file:", "is for a root of type \"soft\"", "take it out" },
 		{ "\"root\":{\"pcrs\":[15]}", "host.root.pcrs:", "is for a root of type \"tpm\"", "take it out" },
@@ -392,7 +390,7 @@ TEST(host_keys)
 		{ "\"root\":{\"type\":\"tpm\",\"device\":\"tpm0\"}", "host.root.device:", "no place of a TPM",
 		  "write" },
 		{ "\"root\":{\"type\":\"sift\"}", "host.root.type:", "not known", "did you mean \"soft\"?" },
-		{ "\"root\":{\"type\":7}", "host.root.type:", "no string", "soft or tpm" },
+		{ "\"root\":{\"type\":7}", "host.root.type:", "no string", "soft, tpm or parent" },
 		{ "\"root\":{\"file\":\"keys\"}", "host.root.file:", "no absolute path", "begin it with /" },
 		{ "\"root\":{\"file\":\"/k\",\"ephemeral\":true}", "host.root.file:", "ephemeral",
 		  "take \"file\" or" },
@@ -600,6 +598,8 @@ TEST(units)
 	check_bad(&rows[i], read_service(rows[i].text));
 }
 
+#define VM "\"factory\":\"vm\",\"kernel\":\"/k\""
+
 TEST(service_errors)
 {
 	static const struct bad rows[] = {
@@ -616,6 +616,23 @@ TEST(service_errors)
 		{ "\"image\":\"/x\"", "services.a.image:", "nothing for the factory process", "take it out" },
 		{ "\"kernel\":\"/x\"", "services.a.kernel:", "nothing for the factory process", "take it out" },
 		{ "\"initrd\":\"/x\"", "services.a.initrd:", "nothing for the factory process", "take it out" },
+		{ "\"factory\":\"vm\"", "services.a:", "no \"kernel\"", "a vm needs" },
+		{ VM, "services.a:", "no \"initrd\"", "a vm needs" },
+		{ VM ",\"initrd\":\"/i\",\"ready\":\"notify\"", "services.a.ready:", "does not reach",
+		  "tao.ready" },
+		{ VM ",\"initrd\":\"/i\",\"watchdog\":\"1s\"", "services.a.watchdog:", "for the factory vm",
+		  "take it out" },
+		{ VM ",\"initrd\":\"/i\",\"sockets\":[{\"unix\":\"/s\"}]",
+		  "services.a.sockets:", "for the factory vm", "take it out" },
+		{ VM ",\"initrd\":\"/i\",\"image\":\"/x\"", "services.a.image:", "for the factory vm",
+		  "take it out" },
+		{ VM ",\"initrd\":\"/i\",\"limits\":{\"memory\":\"1M\"}", "services.a.limits:", "less memory",
+		  "at least 32M" },
+		{ "\"factory\":\"container\"", "services.a:", "no \"image\"", "a container needs" },
+		{ "\"factory\":\"container\",\"image\":\"/x\",\"mounts\":[{\"source\":\"/d\",\"target\":\"/"
+		  "d\",\"type\":"
+		  "\"ext4\"}]",
+		  "services.a.mounts[0]:", "a container cannot have", "bind or tmpfs" },
 		{ "\"on_policy_change\":\"end\"", "services.a.on_policy_change:", "not known",
 		  "write stop or keep" },
 		{ "\"factory\":\"chroot\"", "services.a.factory:", "not known", "write process" },

@@ -11,6 +11,8 @@
 #include "test.h"
 
 #include "../../crypto/sha256.h"
+#include "../../init/image.h"
+#include "../../init/sys_measure.h"
 #include "measure_worker.h"
 
 #define NOBODY 65534
@@ -108,6 +110,66 @@ TEST(a_debuggable_program_may_be_read)
 	/* Both kinds of one file are kept apart. */
 	CHECK_INT(ask_program(exec[0]), 0);
 	CHECK_INT(measure_check_image(reply_fds[0], false), 0);
+}
+
+static int ask_container(const char *path, bool check_user)
+{
+	struct container container = { .image = path };
+	struct service s = { .container = &container, .name = "test", .cwd = "/", .uid = NOBODY, .gid = NOBODY };
+	return ask(&s, check_user);
+}
+
+static bool is_container(uint64_t bytes)
+{
+	static struct image_view view;
+	struct stat st;
+	if (fstat(reply_fds[0], &st) < 0)
+		return false;
+	const uint8_t *p = sys_map_file(reply_fds[0], (size_t)st.st_size);
+	bool good = p != NULL && image_view(span_of(p, (size_t)st.st_size), &view) && view.n_layers == 1 &&
+		    view.layers[0].offset == 0 && view.layers[0].bytes == bytes && view.config == NULL;
+	sys_unmap((void *)(uintptr_t)p, (size_t)st.st_size);
+	return good;
+}
+
+TEST(an_image_of_a_container_is_hashed_and_sealed)
+{
+	struct program p = elf_program(NULL, "image");
+	const char *path = put("image", &p, sizeof p, 0600);
+	wait_until_settled(path);
+	CHECK_INT(ask_container(path, false), 0);
+	CHECK_STR(reply.text, "");
+	CHECK(digest_is(&reply.program, &p, sizeof p));
+	CHECK(reply.has_image && !reply.has_files && !reply.by_path && !reply.cached);
+	CHECK_INT(measure_check_image(reply_fds[0], false), 0);
+	CHECK(is_container(sizeof p));
+	CHECK(pwrite(reply_fds[0], "x", 1, 0) < 0);
+	/* It is the host's: who runs in it need not be allowed to read the file. */
+	if (geteuid() == 0)
+		CHECK_INT(ask_container(path, true), 0);
+	/* It is kept, and not mistaken for the program that the same file would be. */
+	CHECK_INT(ask_container(path, false), 0);
+	CHECK(reply.cached && is_container(sizeof p));
+	CHECK_INT(chmod(path, 0755), 0);
+	wait_until_settled(path);
+	CHECK_INT(ask_program(path), 0);
+	CHECK(!reply.cached && holds(reply_fds[0], &p, sizeof p));
+	CHECK_INT(ask_container(path, false), 0);
+	CHECK(is_container(sizeof p));
+	CHECK_INT(ask_program(path), 0);
+	CHECK(reply.cached && holds(reply_fds[0], &p, sizeof p));
+}
+
+TEST(an_image_of_a_container_that_is_none)
+{
+	CHECK_INT(ask_container(in_dir("nothing"), false), -ENOENT);
+	CHECK(says("there is no such file"));
+	CHECK_INT(ask_container(in_dir("nothing:tag"), false), -ENOENT);
+	CHECK(says("nothing/oci-layout: there is no such file"));
+	CHECK_INT(ask_container(dir, false), -ENOENT);
+	CHECK(says("oci-layout: there is no such file"));
+	CHECK_INT(ask_container("/dev/null", false), -EACCES);
+	CHECK(says("a character device"));
 }
 
 TEST(an_image_that_is_not_sealed_is_not_accepted)
@@ -602,6 +664,8 @@ int main(void)
 	worker_begin();
 	RUN(a_static_program_is_hashed_and_sealed);
 	RUN(a_debuggable_program_may_be_read);
+	RUN(an_image_of_a_container_is_hashed_and_sealed);
+	RUN(an_image_of_a_container_that_is_none);
 	RUN(an_image_that_is_not_sealed_is_not_accepted);
 	RUN(a_large_program_is_hashed_whole);
 	RUN(what_is_no_program_is_refused_by_name);

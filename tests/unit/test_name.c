@@ -244,6 +244,29 @@ TEST(extend_and_join)
 	CHECK_INT(name_extend(key, sub, &w), ERR_NO_SPACE);
 }
 
+static bool ends(const char *prin, const char *subprin)
+{
+	static uint8_t copy[4096];
+	struct span p = binary_of(prin, NAME_PRIN);
+	memcpy(copy, p.p, p.n);
+	p.p = copy;
+	return name_ends_with(p, binary_of(subprin, NAME_SUBPRIN));
+}
+
+TEST(what_a_name_ends_with)
+{
+	CHECK(ends(KEY ".A()", ".A()"));
+	CHECK(ends(KEY ".A(1).B(ext.C()).D()", ".B(ext.C()).D()"));
+	CHECK(ends(KEY ".A()", "") && ends(KEY, ""));
+	CHECK(!ends(KEY, ".A()"));
+	CHECK(!ends(KEY ".A().B()", ".A()"));
+	CHECK(!ends(KEY ".A(1)", ".A(2)"));
+	/* Whose last bytes are those of the SubPrin, in a string. */
+	CHECK(!ends(KEY ".X(\"\\x12\\x01A\\x00\")", ".A()"));
+	CHECK(!name_ends_with(hex_span("01036b65790402abcd11"), hex_span("1100")));
+	CHECK(!name_ends_with(hex_span("01036b65790402abcd1100"), hex_span("11")));
+}
+
 static bool below(const char *child, const char *parent)
 {
 	static uint8_t copy[4096];
@@ -380,6 +403,7 @@ int main(void)
 	RUN(output_bounds);
 	RUN(bad_trees);
 	RUN(extend_and_join);
+	RUN(what_a_name_ends_with);
 	RUN(subprincipals);
 	RUN(names_of_keys);
 	RUN(programs);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: init policy crypto */
+/* link: init policy crypto client/tao.c */
 /* The real root workers on a real disk: what they say on their socket, and kill -9 at any moment. */
 #include <errno.h>
 #include <fcntl.h>
