@@ -502,9 +502,15 @@ static void executing_failed(struct env *env, uint16_t u)
 
 static void executing_timer(struct env *env, uint16_t u)
 {
-	unit_say(&env->units[u], "did not reach its program within %lld s", (long long)(EXEC_TIMEOUT / NS_PER_S));
-	env->units[u].exec_failed = true;
-	env->units[u].retry = true;
+	struct unit *unit = &env->units[u];
+	if (service_of(env, u)->container != NULL) {
+		unit_say(unit, "its container was not made within its start_timeout");
+		unit->blamed = true;
+	} else {
+		unit_say(unit, "did not reach its program within %lld s", (long long)(EXEC_TIMEOUT / NS_PER_S));
+		unit->exec_failed = true;
+		unit->retry = true;
+	}
 	reaper_kill_all(env, u);
 	timer(env, u, KILL_AGAIN);
 }

@@ -274,7 +274,7 @@ refused() # WORDS
 }
 
 @test "stopped, or late, while it is unpacked: gone at once" {
-	dd if=/dev/zero bs=1M count=200 of="$work/zeros" status=none
+	dd if=/dev/zero bs=1M count=60 of="$work/zeros" status=none
 	tar -C "$work" -cf "$work/big.tar" zeros
 	rm "$work/zeros"
 	manifest "\"a\": { \"factory\": \"container\", \"image\": \"$work/big.tar\", \"exec\": [\"/x\"], \"start_timeout\": \"1ms\", \"restart\": \"never\" }"
