@@ -9,9 +9,12 @@ double json_strtod(const char *restrict text, char **restrict end);
 int json_sscanf(const char *restrict text, const char *restrict format, ...);
 #define strtod json_strtod
 #define sscanf json_sscanf
+int json_sprintf(char *restrict out, const char *restrict format, ...);
+#define sprintf json_sprintf
 #include "../../init/json_number.c"
 #undef strtod
 #undef sscanf
+#undef sprintf
 #include "test.h"
 
 static double read_all(const char *text)
@@ -20,6 +23,17 @@ static double read_all(const char *text)
 	double d = json_strtod(text, &end);
 	CHECK(end == text + strlen(text));
 	return d;
+}
+
+/* As cJSON prints what is no int. */
+TEST(numbers_are_printed_whole)
+{
+	char text[32];
+	CHECK(json_sprintf(text, "%1.15g", 1795752709648.0) == 13 && strcmp(text, "1795752709648") == 0);
+	CHECK(json_sprintf(text, "%1.17g", -9007199254740992.0) == 17 && strcmp(text, "-9007199254740992") == 0);
+	CHECK(json_sprintf(text, "%1.15g", 1e18) == 19 && strcmp(text, "1000000000000000000") == 0);
+	CHECK(json_sprintf(text, "%d", -7) == 2 && strcmp(text, "-7") == 0);
+	CHECK(json_sprintf(text, "u%04x", 31) == 5 && strcmp(text, "u001f") == 0);
 }
 
 TEST(whole_numbers_are_exact)
