@@ -4,7 +4,8 @@
  * size, uid, gid, mtime). Pure; the archive's bytes may be any. What may be read in two ways (a size that is not an octal
  * number, data behind a link) is refused: what one program takes for data must not be another's entry.
  *
- *	struct tar tar = tar_of(bytes);
+ *	struct tar tar;
+ *	tar_begin(&tar, bytes);
  *	while ((r = tar_next(&tar)) > 0)
  *		… tar.entry …
  *	if (r < 0)
@@ -50,10 +51,13 @@ struct tar {
 	uint64_t size;
 };
 
-static inline struct tar tar_of(struct span bytes)
+/* Large, and filled as it is read. */
+static inline void tar_begin(struct tar *tar, struct span bytes)
 {
-	struct tar tar = { .left = bytes, .why = "" };
-	return tar;
+	tar->left = bytes;
+	tar->why = "";
+	tar->said = 0;
+	tar->size = 0;
 }
 
 /* The next entry: 1, 0 at the end, or -EINVAL, -ENOTSUP, -ENAMETOOLONG, and for good. */

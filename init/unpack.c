@@ -298,7 +298,7 @@ static int take_tar(struct unpack *u, struct span bytes)
 	int r = 1;
 	u->report->bytes += bytes.n;
 	for (enum pass pass = REMOVE; pass < PASSES && r >= 0; pass++) {
-		u->tar = tar_of(bytes);
+		tar_begin(&u->tar, bytes);
 		while ((r = tar_next(&u->tar)) > 0) {
 			r = take_entry(u, pass);
 			if (r < 0)

@@ -11,10 +11,10 @@ factories="process container"
 setup_file()
 {
 	helpers_setup_file
-	mkdir -p "$tools/root"
-	cp "$tools/probe" "$tools/taoinit" "$tools/root"
-	ln -s taoinit "$tools/root/tao"
-	tar -C "$tools/root" -cf "$tools/image.tar" .
+	mkdir -p "$tools/tree"
+	cp "$tools/probe" "$tools/taoinit" "$tools/tree"
+	ln -s taoinit "$tools/tree/tao"
+	tar -C "$tools/tree" -cf "$tools/image.tar" .
 	chmod -R a+rX "$tools"
 }
 
@@ -238,7 +238,7 @@ its_refusal()
 	[ "$(ctl --json status a | jq .services[0].pid)" = null ]
 	run ! pgrep -P "$host" tao-keep
 	run ! find /sys/fs/cgroup/unified/tao-"$host"/a -maxdepth 0
-	run ! grep -q "$tools/root\|tmpfs.*nr_inodes=262144" /proc/mounts
+	run ! grep -q "$tools/tree\|tmpfs.*nr_inodes=262144" /proc/mounts
 }
 
 @test "what the policy refuses leaves nothing" {

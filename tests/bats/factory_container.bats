@@ -9,16 +9,16 @@ load helpers
 setup_file()
 {
 	helpers_setup_file
-	mkdir -p "$tools/root/bin" "$tools/root/etc" "$tools/root/tmp"
-	cp "$(command -v busybox)" "$tools/root/bin/sh"
-	cp "$tools/probe" "$tools/taoinit" "$tools/root/bin"
-	echo "of the image" >"$tools/root/etc/motd"
-	chmod 1777 "$tools/root/tmp"
+	mkdir -p "$tools/tree/bin" "$tools/tree/etc" "$tools/tree/tmp"
+	cp "$(command -v busybox)" "$tools/tree/bin/sh"
+	cp "$tools/probe" "$tools/taoinit" "$tools/tree/bin"
+	echo "of the image" >"$tools/tree/etc/motd"
+	chmod 1777 "$tools/tree/tmp"
 	# Owners count, and set-uid does not.
-	cp "$tools/probe" "$tools/root/bin/suid"
-	chmod 4755 "$tools/root/bin/suid"
-	chown 33:44 "$tools/root/etc/motd"
-	tar -C "$tools/root" -cf "$tools/image.tar" .
+	cp "$tools/probe" "$tools/tree/bin/suid"
+	chmod 4755 "$tools/tree/bin/suid"
+	chown 33:44 "$tools/tree/etc/motd"
+	tar -C "$tools/tree" -cf "$tools/image.tar" .
 	gzip -k "$tools/image.tar"
 	chmod -R a+rX "$tools"
 }
@@ -120,7 +120,7 @@ left_nothing()
 }
 
 @test "it may not look into its keeper, write to the kernel, mount, or make devices" {
-	inside 'cat /proc/1/environ; cat /proc/1/maps; ls /proc/1/root/; ls /proc/1/fd; echo 1 >/proc/sys/vm/swappiness; echo 1 >/proc/sys/kernel/panic; mount -t tmpfs x /tmp; umount /proc; mknod /tmp/n c 1 3; hostname other; hostname; echo done'
+	inside 'cat /proc/1/environ; cat /proc/1/maps; cd /proc/1/root && ls; ls /proc/1/fd; echo 1 >/proc/sys/vm/swappiness; echo 1 >/proc/sys/kernel/panic; mount -t tmpfs x /tmp; umount /proc; mknod /tmp/n c 1 3; hostname other; hostname; echo done'
 	[ "$(grep -ciE 'permission denied|not permitted|denied|read-only' "$work/out")" -ge 9 ]
 	says_inside "done"
 	run ! grep -qx other "$work/out"
@@ -251,7 +251,7 @@ refused() # WORDS
 
 @test "killed at any time, whoever it is: nothing is left, and it starts again" {
 	mkdir -p "$work/big/bin"
-	cp "$tools/root/bin/sh" "$work/big/bin"
+	cp "$tools/tree/bin/sh" "$work/big/bin"
 	for i in $(seq 1 3000); do echo "$i" >"$work/big/file.$i"; done
 	tar -C "$work/big" -czf "$work/big.tar" .
 	chmod a+r "$work/big.tar"

@@ -32,17 +32,17 @@ teardown()
 nest_guest()
 {
 	local dir=$OUT.manifests
-	mkdir -p "$dir/root/bin" "$dir/root/tmp"
+	mkdir -p "$dir/tree/bin" "$dir/tree/tmp"
 	jq '.host.root = { "type": "parent", "file": "/data/keys" } | .host.mounts = [ { "source": "/dev/vda", "target": "/data", "type": "ext4" } ] |
 		.services = { "middle": { "factory": "container", "image": "/images/middle.tar", "exec": ["/bin/taoinit", "-f", "/middle.json"],
 			"type": "oneshot", "essential": true } }' \
 		rootfs/manifests/guest.json >"$dir/outer"
 	echo '{ "version": 1, "host": { "root": { "type": "parent", "ephemeral": true }, "guard": { "type": "allow" }, "runtime": "/tmp/middle" },
-		"services": { "inner": { "exec": ["/bin/tao", "attest", "--hex", "Pred(1)"], "type": "oneshot", "essential": true } } }' >"$dir/root/middle.json"
-	cp "$tools/taoinit" "$dir/root/bin"
-	ln -sf taoinit "$dir/root/bin/tao"
-	chmod -R a+rX "$dir/root"
-	tar -C "$dir/root" -cf "$dir/middle.tar" .
+		"services": { "inner": { "exec": ["/bin/tao", "attest", "--hex", "Pred(1)"], "type": "oneshot", "essential": true } } }' >"$dir/tree/middle.json"
+	cp "$tools/taoinit" "$dir/tree/bin"
+	ln -sf taoinit "$dir/tree/bin/tao"
+	chmod -R a+rX "$dir/tree"
+	tar -C "$dir/tree" -cf "$dir/middle.tar" .
 	rootfs/guest-image "$dir/outer" "$dir/middle.tar=/images/middle.tar"
 }
 

@@ -60,14 +60,14 @@ static void add_pax(char type, const char *records, size_t size)
 static void begin(void)
 {
 	n = 0;
-	tar = tar_of(span_of(archive, 0));
+	tar_begin(&tar, span_of(archive, 0));
 }
 
 static void end(size_t blocks)
 {
 	memset(archive + n, 0, blocks * TAR_BLOCK);
 	n += blocks * TAR_BLOCK;
-	tar = tar_of(span_of(archive, n));
+	tar_begin(&tar, span_of(archive, n));
 }
 
 static bool fails(int error, const char *why)
