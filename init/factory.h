@@ -83,9 +83,9 @@ enum factory_takes {
  * When start is called, the program is measured, named and admitted, and the channel is open. PID 1 has one thread and
  * serves everybody: start must not wait, for the child neither, allocate, or read what an outsider could make slow. What
  * takes long is the child's, which has 10 s for it, and with an image start_timeout, until exec closes its pipe
- * (started->exec_error); then it is killed. Until exec the child is a copy of PID 1 with
- * all rights and secrets; between fork and exec it does not allocate either, calls the kernel by sys*.h, and ends by
- * child_fail(), whose words taoctl shows. child_start() does all this; a child_way says what the child does.
+ * (started->exec_error); then it is killed. Until exec the child is a copy of PID 1 with all rights and secrets; it does not
+ * allocate either, and ends by child_fail(), whose words taoctl shows. child_start() does what start must; a child_way says
+ * what the child does. Of the kernel both ask by sys*.h; in this tree tests/structure/symbols insists on that.
  *
  * Descriptors. Of the plan: the caller's, which closes them when start has returned, whatever it returned; the child has
  * its copies, which child_begin() lifts, child_set_descriptors() puts in their places, and exec closes. Of started: the
