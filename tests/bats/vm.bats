@@ -89,7 +89,7 @@ sha()
 	manifest "\"g\": { $(guest nothing) }"
 	start_host
 	eventually '[ "$(state_of g)" = up ]'
-	says done
+	says "done"
 	pid=$(pid_of g)
 	cat "/proc/$pid/status"
 	uid=$(awk '/^Uid:/ { print $2 }' "/proc/$pid/status")
