@@ -124,7 +124,7 @@ lint: packages
 ## format: puts C files into the one format
 format:
 	clang-format -i $(filter-out %.pb.c %.pb.h,$(wildcard $(foreach d,crypto policy init client client/examples \
-		rootfs rootfs/examples tests/unit tests/fuzz tests/vectors tests/bench tests/helpers,$d/*.[ch])))
+		rootfs rootfs/examples tests/unit tests/fuzz tests/vectors tests/bench tests/helpers tests/factory,$d/*.[ch])))
 
 ## fuzz: each fuzzer for FUZZ_TIME seconds (600), corpora grow in build/corpus
 FUZZ_TIME ?= 600

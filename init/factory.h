@@ -69,21 +69,44 @@ struct start_failure {
 	char step[START_STEP_MAX]; /* "uid", "exec", "filesystem.hidden /home", …; NUL-terminated */
 };
 
-/* Which keys of an entry a factory is for; the others are refused. */
+/* Which keys of an entry a factory is for; the others are refused. What is for one of these is checked, measured and
+ * named as for the factories that are there; a factory has no keys of its own. */
 enum factory_takes {
 	FACTORY_EXEC = 1,   /* a program of this host, which must be there, and what is measured with it */
 	FACTORY_IMAGE = 2,  /* image and what belongs to it; exec is a program in it */
 	FACTORY_KERNEL = 4, /* kernel, initrd and what belongs to them */
 };
 
+/* To write one: init/factory_NAME.c with `const struct factory_class factory_NAME`, and the row FACTORY(NAME) in
+ * factory.def, no more; tests/factory/factory_nice.c is one. All of it is const; state is the child's.
+ *
+ * When start is called, the program is measured, named and admitted, and the channel is open. PID 1 has one thread and
+ * serves everybody: start must not wait, for the child neither, allocate, or read what an outsider could make slow. What
+ * takes long is the child's, which has 10 s for it, and with an image start_timeout, until exec closes its pipe
+ * (started->exec_error); then it is killed. Until exec the child is a copy of PID 1 with all rights and secrets; it does not
+ * allocate either, and ends by child_fail(), whose words taoctl shows. child_start() does what start must; a child_way says
+ * what the child does. Of the kernel both ask by sys*.h; in this tree tests/structure/symbols insists on that.
+ *
+ * Descriptors. Of the plan: the caller's, which closes them when start has returned, whatever it returned; the child has
+ * its copies, which child_begin() lifts, child_set_descriptors() puts in their places, and exec closes. Of started: the
+ * caller's from then on where start returned 0; where it failed, nothing was made: no process, no descriptor.
+ *
+ * The end. PID 1 reaps started->pid; what else the program has left is ended by cgroup, by uid, or by the keeper that
+ * child_start() forks where plan->keep wants one. A factory with a keeper of its own (child_way.keep) speaks keeper.h, which
+ * is told with each keeper_word there; all that it makes must end with it, SIGKILL included. For FACTORY_IMAGE PID 1 expects
+ * the keeper of factory_container.c, which asks for ids and has its program say itself that it has started. */
 struct factory_class {
-	const char *name;
-	const char *ext;    /* what its programs are called in names: .Program([…]) */
-	unsigned takes;	    /* enum factory_takes */
-	const struct chan_class *chan;
-	/* Forks; never waits for the child. 0 or -errno (EAGAIN, ENOMEM: try again later). */
+	const char *name; /* the word in "factory"; that of the row, [a-z][a-z0-9_]* */
+	/* What its programs are called in names, .Program([…]): a capital letter, letters and digits. A policy tells by
+	 * nothing else which factory ran a program, so that no two have the same. */
+	const char *ext;
+	unsigned takes; /* one of enum factory_takes */
+	const struct chan_class *chan; /* chan_socketpair, unless the program cannot inherit descriptors */
+	/* Forks; never waits for the child. 0 and *started is filled in, or -errno (EAGAIN, ENOMEM: try again later; others:
+	 * taoctl shows it, with started->remedy). Called again for each restart, with everything measured anew. */
 	int (*start)(const struct start_plan *plan, struct started *started);
-	/* signal: to the main program alone. */
+	/* To the main program alone, where there is no keeper to ask: its stop signal, and what taoctl signal sends; -errno.
+	 * child_signal() unless the pid is not that of a process that understands it. Does not wait either. */
 	int (*signal)(pid_t pid, int signal);
 };
 

@@ -76,7 +76,7 @@ static _Noreturn void run(const struct child *c)
 
 /* In this order: descriptors while there is room for them; mounts and limits while there are rights for them;
  * then the rights; then what the service itself could do. The step before the last opens the door to signals. */
-static _Noreturn void be(const struct start_plan *plan, int pipe)
+_Noreturn void child_be_process(const struct start_plan *plan, int pipe)
 {
 	struct child c;
 	const struct confinement *confinement = plan->service->confinement;
@@ -97,7 +97,7 @@ static _Noreturn void be(const struct start_plan *plan, int pipe)
 
 static int process_start(const struct start_plan *plan, struct started *started)
 {
-	static const struct child_way way = { .be = be };
+	static const struct child_way way = { .be = child_be_process };
 	return child_start(&way, plan, started);
 }
 

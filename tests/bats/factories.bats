@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: MIT
 #
 # What every service can rely on, whatever starts it: the same tests for each factory. A factory is a function that writes
-# an entry, entry_<factory> NAME KEYS WORDS…, whose program is tests/helpers/probe.c, or "tao WORDS…".
+# an entry, entry_<factory> NAME KEYS WORDS…, whose program is tests/helpers/probe.c, or "tao WORDS…". In a machine it is
+# the only one, and what a process alone has does not apply: a status (a machine that ended has ended well), a stop signal
+# (the power button: vm.bats), sockets and notify, environment, descriptors and limits of the host, cwd.
 
 load helpers
 
 factories="process container"
+machines="vm"
 
 setup_file()
 {
@@ -15,17 +18,22 @@ setup_file()
 	cp "$tools/probe" "$tools/taoinit" "$tools/tree"
 	ln -s taoinit "$tools/tree/tao"
 	tar -C "$tools/tree" -cf "$tools/image.tar" .
+	KERNEL=${KERNEL:-$(rootfs/fetch-kernel)}
+	export KERNEL
+	make_guest "$tools/guest"
 	chmod -R a+rX "$tools"
 }
 
 setup()
 {
 	helpers_setup
+	mark=$$.$BATS_TEST_NUMBER
 }
 
 teardown()
 {
 	helpers_teardown
+	eventually '! pgrep -f -- "qemu-system-x86_64 .*mark=$mark " >/dev/null'
 }
 
 entry_process() # NAME KEYS WORDS…
@@ -40,6 +48,15 @@ entry_container()
 	local program=probe
 	[ "$3" != tao ] || program=tao
 	echo "\"$1\": { \"factory\": \"container\", \"image\": \"$tools/image.tar\", \"exec\": [$(words "/$program" "${@:$(first "$3")}")]$2 }"
+}
+
+entry_vm()
+{
+	local ready=
+	[[ $2 != *'"ready": "fd"'* ]] || ready=ready=fd
+	echo "\"$1\": { \"factory\": \"vm\", \"kernel\": \"$KERNEL\", \"initrd\": \"$tools/guest\", \"accel\": \"tcg\",
+		\"limits\": { \"memory\": \"128M\" }, \"stop\": { \"timeout\": \"1s\" },
+		\"command_line\": \"console=ttyS0 quiet panic=-1 no_timer_check mark=$mark $ready -- ${*:3}\"$2 }"
 }
 
 # "tao" is the program's name, not a word for it.
@@ -63,9 +80,9 @@ entry() # NAME KEYS WORDS…
 }
 
 # Runs a test for one factory after another.
-each() # FUNCTION
+each() # FUNCTION [FACTORIES]
 {
-	for factory in $factories; do
+	for factory in ${2:-$factories}; do
 		echo "# $factory"
 		"$1"
 		[ -z "$host" ] || end_host
@@ -94,9 +111,6 @@ its_end()
 	manifest "$(entry a ', "type": "oneshot", "essential": true' signal 9)"
 	run_host
 	[ "$status" -eq 137 ]
-	manifest "$(entry a ', "type": "oneshot", "essential": true' exit 0)"
-	run_host
-	[ "$status" -eq 0 ]
 }
 
 @test "the end of the program is the end of the service, with its status" {
@@ -114,6 +128,59 @@ its_restarts()
 
 @test "it is started again when it fails, and given up" {
 	each its_restarts
+}
+
+ends_well()
+{
+	manifest "$(entry a ', "type": "oneshot", "essential": true' exit 0)"
+	start_host
+	status=0
+	wait "$host" || status=$?
+	host=
+	[ "$status" -eq 0 ]
+}
+
+@test "it ends well, in a machine, too" {
+	each ends_well "$factories $machines"
+}
+
+its_restart()
+{
+	manifest "$(entry a ', "restart": "always", "max_restarts": 1, "restart_window": "10m", "restart_delay": "1ms"' exit 0)"
+	start_host
+	is a failed || is a failed
+	ctl status a | grep -q "gave up: 1 restarts"
+	[ "$(ctl --json status a | jq .services[0].restarts)" -eq 1 ]
+}
+
+@test "it is started again when it ends, a machine, too, and given up" {
+	each its_restart "$factories $machines"
+}
+
+its_life()
+{
+	manifest "$(entry a ', "ready": "fd", "log": "ring", "start_timeout": "10m"' notify +100 ready), $(printf '"x": { "exec": ["%s/probe", "wait"], "after": ["a"] }' "$tools")"
+	start_host
+	is x up || is x up
+	is a up
+	pid=$(pid_of a)
+	ctl list | grep -qE "^a +up +$pid "
+	ctl status a | grep -q "principal .*$(case $factory in process) echo Program ;; container) echo Container ;; vm) echo VM ;; esac)("
+	eventually 'ctl logs a | grep -q said'
+	ctl signal a KILL
+	eventually '[ "$(ctl --json status a | jq .services[0].restarts)" -eq 1 ]'
+	is a up || is a up
+	[ "$(pid_of a)" != "$pid" ]
+	ctl stop a
+	is a down
+	[ "$(ctl --json status a | jq .services[0].pid)" = null ]
+	ctl start a || is a up
+	ctl restart a || is a up
+	is x up
+}
+
+@test "ready by fd, logs, list, status, signal, stop, start and restart, of a machine, too" {
+	each its_life "$factories $machines"
 }
 
 its_readiness()
@@ -242,7 +309,7 @@ its_refusal()
 }
 
 @test "what the policy refuses leaves nothing" {
-	each its_refusal
+	each its_refusal "$factories $machines"
 }
 
 its_failure()

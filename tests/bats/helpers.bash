@@ -34,6 +34,21 @@ helpers_setup()
 	socket=$work/admin
 }
 
+# An initramfs with tests/helpers/guest.c, the modules that it needs, and the probe.
+make_guest() # FILE
+{
+	local n=0 name
+	mkdir -p "$BATS_FILE_TMPDIR/guest/modules"
+	musl-gcc -static -Os -D_GNU_SOURCE -Iclient -o "$BATS_FILE_TMPDIR/guest/init" tests/helpers/guest.c client/tao.c
+	cp "$tools/probe" "$BATS_FILE_TMPDIR/guest/probe"
+	for name in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console virtio_blk; do
+		n=$((n + 1))
+		cp "$(find "$(dirname "$KERNEL")/../lib/modules" -name "$name.ko")" "$BATS_FILE_TMPDIR/guest/modules/$n.ko"
+	done
+	(cd "$BATS_FILE_TMPDIR/guest" && find . | cpio -o -H newc --quiet) >"$1"
+	chmod 644 "$1"
+}
+
 # Kills the host and whatever it left.
 helpers_teardown()
 {

@@ -30,20 +30,6 @@ teardown()
 	eventually '! machines'
 }
 
-# An initramfs with tests/helpers/guest.c and the modules that it needs.
-make_guest() # FILE
-{
-	local n=0 name
-	mkdir -p "$BATS_FILE_TMPDIR/guest/modules"
-	musl-gcc -static -Os -D_GNU_SOURCE -Iclient -o "$BATS_FILE_TMPDIR/guest/init" tests/helpers/guest.c client/tao.c
-	for name in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console virtio_blk; do
-		n=$((n + 1))
-		cp "$(find "$(dirname "$KERNEL")/../lib/modules" -name "$name.ko")" "$BATS_FILE_TMPDIR/guest/modules/$n.ko"
-	done
-	(cd "$BATS_FILE_TMPDIR/guest" && find . | cpio -o -H newc --quiet) >"$1"
-	chmod 644 "$1"
-}
-
 # An entry of the manifest: a machine whose init does that.
 guest() # WORD [MORE-JSON]
 {
@@ -103,7 +89,7 @@ sha()
 	manifest "\"g\": { $(guest nothing) }"
 	start_host
 	eventually '[ "$(state_of g)" = up ]'
-	says done
+	says "done"
 	pid=$(pid_of g)
 	cat "/proc/$pid/status"
 	uid=$(awk '/^Uid:/ { print $2 }' "/proc/$pid/status")

@@ -2,7 +2,7 @@
  *
  * The whole of a virtual machine of the tests: loads the modules of /modules, whose names order them, and does what the
  * kernel's command line says (do=WORD), a line each on the console. Unless it says otherwise, it then runs for ever, deaf
- * to the power button.
+ * to the power button. With words behind "--" it runs /probe with them, a service's program, and turns itself off after it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tao.h"
@@ -151,7 +152,25 @@ static void look(void)
 	}
 }
 
-int main(void)
+/* The port is what TAO_READY_FD tells of on a host, where the machine has one. */
+static void run(char **words)
+{
+	if (getenv("ready") != NULL) {
+		char number[12];
+		int fd = open_port("tao.ready");
+		fcntl(fd, F_SETFD, 0);
+		snprintf(number, sizeof number, "%d", fd);
+		setenv("TAO_READY_FD", number, 1);
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		execv("/probe", words);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+int main(int argc, char **argv)
 {
 	const char *what = getenv("do");
 	mkdir("/dev", 0755);
@@ -162,8 +181,10 @@ int main(void)
 	for (int i = 0; i < 3; i++)
 		dup2(console, i);
 	load_modules();
-	what = what == NULL ? "" : what;
-	if (strcmp(what, "talk") == 0)
+	what = what == NULL ? argc > 1 ? "run" : "" : what;
+	if (strcmp(what, "run") == 0)
+		run(argv);
+	else if (strcmp(what, "talk") == 0)
 		talk();
 	else if (strcmp(what, "look") == 0)
 		look();
@@ -174,7 +195,7 @@ int main(void)
 			say("all work and no play makes a dull machine");
 	else
 		hostile(what);
-	if (strcmp(what, "off") == 0 || strcmp(what, "look") == 0)
+	if (strcmp(what, "off") == 0 || strcmp(what, "look") == 0 || strcmp(what, "run") == 0)
 		reboot(RB_POWER_OFF);
 	if (strcmp(what, "reboot") == 0)
 		reboot(RB_AUTOBOOT);

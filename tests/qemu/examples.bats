@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The appliance of rootfs/manifests/appliance.json boots: a web server behind a socket, a store with sealed data, a job
-# written as a script.
+# written as a script. And a job in a container, rootfs/manifests/container.json.
 
 load helpers
 
@@ -55,4 +55,14 @@ appliance_then() # COMMAND
 	grep -qF "is an older copy" "$work/console"
 	grep -qF "not started" "$work/console"
 	grep -qF "kept: 2" "$work/console"
+}
+
+# The root is an initramfs, which cannot be pivoted away from: what no other test has.
+@test "container: a job whose image is measured runs in it, and the machine ends with the job" {
+	rootfs/container-image "$work/job.tar"
+	image "$(cat rootfs/manifests/container.json)" "$work/job.tar=/images/job.tar"
+	start_vm
+	ended "powering off"
+	grep -qE "hello: I am key.*\.Container\(\[$(sha256sum "$work/job.tar" | cut -d' ' -f1)\]\)" "$work/console"
+	grep -q "hello: random" "$work/console"
 }
