@@ -261,6 +261,7 @@ refused() # WORDS
 	for i in $(seq 1 12); do
 		sleep "0.0$((RANDOM % 90 + 10))"
 		pids=$(of_containers)
+		# shellcheck disable=SC2086 # a list
 		[ -z "$pids" ] || kill -KILL "$(shuf -n 1 -e $pids)" 2>/dev/null || true
 		[ $((i % 3)) -gt 0 ] || ctl stop a
 		ctl start a >/dev/null || true
