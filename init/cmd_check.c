@@ -211,9 +211,9 @@ static bool check_programs(const char *file, const struct manifest *m, bool can_
 			good = false;
 			break;
 		}
-		programs[u] = (struct measured_program){
-			.program = reply.program, .files = reply.files, .ok = judge(file, &m->services[u], &reply)
-		};
+		programs[u] = (struct measured_program){ .program = reply.program,
+							 .files = reply.files,
+							 .ok = judge(file, &m->services[u], &reply) };
 		memcpy(programs[u].parts.b, reply.parts, sizeof reply.parts);
 		good = good && programs[u].ok;
 	}

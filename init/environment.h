@@ -150,8 +150,8 @@ struct env {
 	bool rescue;			     /* asked for a shell instead of services */
 	int64_t began;			     /* sys_now() then */
 	bool have_manifest, mounted, root_open, booted;
-	bool to_tell;			     /* somebody waits to hear that all which starts at boot is up or has failed */
-	int ready;			     /* … at the other end of this; -1 */
+	bool to_tell;	    /* somebody waits to hear that all which starts at boot is up or has failed */
+	int ready;	    /* … at the other end of this; -1 */
 	uint8_t verity[64]; /* root hash of what has become /, until it is measured */
 	uint32_t verity_n;
 	enum root_failure capping; /* the root worker caps the root, for this; ROOT_FAILURE_HALT: it does not */
@@ -182,7 +182,7 @@ struct env {
 	/* The machinery. */
 	struct loop loop;
 	int signal_fd;
-	int button; /* a machine's power button (sys_acpi.h) */
+	int button;	       /* a machine's power button (sys_acpi.h) */
 	int64_t turn_began;    /* of the loop */
 	uint16_t turn_first;   /* the unit that a turn which was too long came to */
 	uint32_t client_first; /* the client whose turn is next */

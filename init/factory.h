@@ -20,8 +20,8 @@ extern const struct chan_class chan_socketpair, chan_virtio_serial;
 
 /* What a measured program is made of; every fd belongs to the launch, which closes it when start has returned. */
 struct measured {
-	int image;    /* sealed memfd of the program; what runs */
-	int files;    /* mount fd of the private read-only tmpfs, or -1 (DESIGN, section 4.3) */
+	int image;		      /* sealed memfd of the program; what runs */
+	int files;		      /* mount fd of the private read-only tmpfs, or -1 (DESIGN, section 4.3) */
 	int parts[MEASURE_PARTS_MAX]; /* sealed memfds of the service's parts, in their order; -1 */
 	bool by_path; /* the program has an interpreter and stands in files: run by its (covered) path */
 	struct digest program;
@@ -56,7 +56,7 @@ static inline int start_channel_fd(const struct service *service)
 struct started {
 	pid_t pid; /* of the program, or of its keeper */
 	int exec_error; /* read end of a CLOEXEC pipe: end of file when the program runs, else a start_failure; never blocks */
-	int keeper; /* socket of its keeper, -1: it has none */
+	int keeper;	    /* socket of its keeper, -1: it has none */
 	const char *remedy; /* where start fails: what may help, or NULL */
 };
 
@@ -100,7 +100,7 @@ struct factory_class {
 	/* What its programs are called in names, .Program([…]): a capital letter, letters and digits. A policy tells by
 	 * nothing else which factory ran a program, so that no two have the same. */
 	const char *ext;
-	unsigned takes; /* one of enum factory_takes */
+	unsigned takes;		       /* one of enum factory_takes */
 	const struct chan_class *chan; /* chan_socketpair, unless the program cannot inherit descriptors */
 	/* Forks; never waits for the child. 0 and *started is filled in, or -errno (EAGAIN, ENOMEM: try again later; others:
 	 * taoctl shows it, with started->remedy). Called again for each restart, with everything measured anew. */

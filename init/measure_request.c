@@ -10,8 +10,8 @@ int measure_pack(const struct service *s, uint64_t id, bool check_user, struct w
 		.id = id,
 		/* What runs a machine is the host's own, as its kernel is. */
 		.flags = (s->trust_rootfs || s->machine != NULL ? MEASURE_TRUST_ROOTFS : 0u) |
-			 (s->container != NULL ? MEASURE_IMAGE : 0u) |
-			 (s->debuggable ? MEASURE_DEBUGGABLE : 0u) | (check_user ? MEASURE_CHECK_USER : 0u),
+			 (s->container != NULL ? MEASURE_IMAGE : 0u) | (s->debuggable ? MEASURE_DEBUGGABLE : 0u) |
+			 (check_user ? MEASURE_CHECK_USER : 0u),
 		.uid = s->uid,
 		.gid = s->gid,
 	};

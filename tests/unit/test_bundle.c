@@ -18,8 +18,9 @@ static void make_names(void)
 		struct wr key = wr_to(scratch[0], 128), program = wr_to(scratch[1], 128);
 		name[i] = wr_to(names[i], sizeof names[i]);
 		name_write_key_prin(&key, i == 3 ? hash_b : hash_a, false);
-		name_write_program(&program,
-				   &(struct program_name){ .ext = "Program", .sha256 = i == 1 ? hash_b : hash_a, .n_args = -1 });
+		name_write_program(&program, &(struct program_name){ .ext = "Program",
+								     .sha256 = i == 1 ? hash_b : hash_a,
+								     .n_args = -1 });
 		CHECK_INT(name_extend(wr_span(&key), wr_span(&program), &name[i]), 0);
 		if (i == 2) {
 			/* .X() */
