@@ -178,9 +178,8 @@ TAKE(service, console)
 }
 
 /* limits.memory is the guest's; all of it together takes more. */
-static void take_memory(const struct service *s)
+static void take_memory(const struct service *s, struct machine *m)
 {
-	struct machine *m = (struct machine *)(uintptr_t)s->machine;
 	for (int i = 0; i < s->n_limits; i++) {
 		struct service_limit *limit = (struct service_limit *)(uintptr_t)&s->limits[i];
 		if (limit->group == GROUP_LIMIT_memory && limit->value != UINT64_MAX) {
@@ -240,7 +239,10 @@ static int needs(struct reader *reader, const cJSON *value, const struct service
 static int check_machine(struct reader *reader, const cJSON *value, struct service *s)
 {
 	static char *const emulator[] = { (char *)(uintptr_t) "/usr/bin/qemu-system-x86_64", NULL };
-	int r = needs(reader, value, s, s->machine != NULL && s->parts[PART_KERNEL] != NULL, "kernel");
+	struct machine *m = machine(reader, s);
+	if (m == NULL)
+		return ERR_NO_SPACE;
+	int r = needs(reader, value, s, s->parts[PART_KERNEL] != NULL, "kernel");
 	if (r == 0)
 		r = needs(reader, value, s, s->parts[PART_INITRD] != NULL, "initrd");
 	if (r < 0)
@@ -258,8 +260,8 @@ static int check_machine(struct reader *reader, const cJSON *value, struct servi
 			reader, find(value, "ready"), ERR_MALFORMED,
 			"is by a socket, which a machine does not reach; write fd, and have it write a line to "
 			"its port tao.ready, as taoinit does");
-	take_memory(s);
-	if (s->machine->memory < MACHINE_MEMORY_MIN)
+	take_memory(s, m);
+	if (m->memory < MACHINE_MEMORY_MIN)
 		return read_fail(reader, find(value, "limits"), ERR_RANGE,
 				 "give the machine less memory than a kernel takes; write at least %dM",
 				 (int)(MACHINE_MEMORY_MIN >> 20));
@@ -271,15 +273,17 @@ static int check_container(struct reader *reader, const cJSON *value, struct ser
 {
 	static char *const nothing[] = { NULL };
 	const cJSON *at = find(value, "mounts");
-	int r = needs(reader, value, s, s->container != NULL && s->container->image != NULL, "image");
-	for (int i = 0; r == 0 && i < s->container->n_mounts; i++)
-		if (strcmp(s->container->mounts[i].type, "bind") != 0 &&
-		    strcmp(s->container->mounts[i].type, "tmpfs") != 0)
+	const struct container *c = container(reader, s);
+	if (c == NULL)
+		return ERR_NO_SPACE;
+	int r = needs(reader, value, s, c->image != NULL, "image");
+	for (int i = 0; r == 0 && i < c->n_mounts; i++)
+		if (strcmp(c->mounts[i].type, "bind") != 0 && strcmp(c->mounts[i].type, "tmpfs") != 0)
 			r = read_fail(
 				reader, cJSON_GetArrayItem(at, i), ERR_MALFORMED,
 				"is %s, which a container cannot have; write bind or tmpfs, and mount the rest "
 				"by host.mounts",
-				quote(s->container->mounts[i].type).text);
+				quote(c->mounts[i].type).text);
 	if (s->exec == NULL)
 		s->exec = nothing; /* as the image says */
 	return r;
