@@ -16,7 +16,7 @@ setup()
 	qemu_setup
 	make_disk
 	# Not as an NVMe disk: QEMU 7.2's stops answering once in some ten boots under load.
-	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device virtio-blk-pci,drive=d)
+	disk=(-drive "if=none,id=d,file=$work/disk,format=raw" -device "virtio-blk-pci,drive=d")
 }
 
 teardown()
