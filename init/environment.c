@@ -221,17 +221,13 @@ static void start_the_rest(struct env *env)
 
 static void start_workers(struct env *env)
 {
-	env->workers[WORKER_MOUNT] =
-		(struct worker){ "tao-mount", mount_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
-	env->workers[WORKER_ROOT] =
-		(struct worker){ "tao-root", root_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
-	env->workers[WORKER_AUDIT] =
-		(struct worker){ "tao-audit", audit_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
-	env->workers[WORKER_OUTPUT] = (struct worker){ "tao-log", output_worker, env, -1, 0, 0, 0, { 0 } };
+	env->workers[WORKER_MOUNT] = worker_made("tao-mount", mount_worker, &env->manifest.host);
+	env->workers[WORKER_ROOT] = worker_made("tao-root", root_worker, &env->manifest.host);
+	env->workers[WORKER_AUDIT] = worker_made("tao-audit", audit_worker, &env->manifest.host);
+	env->workers[WORKER_OUTPUT] = worker_made("tao-log", output_worker, env);
 	env->workers[WORKER_POLICY].fd = env->workers[WORKER_MANIFEST].fd = -1;
-	env->workers[WORKER_MEASURE] = (struct worker){ "tao-measure", measure_body, NULL, -1, 0, 0, 0, { 0 } };
-	env->workers[WORKER_RECORD] =
-		(struct worker){ "tao-record", record_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	env->workers[WORKER_MEASURE] = worker_made("tao-measure", measure_body, NULL);
+	env->workers[WORKER_RECORD] = worker_made("tao-record", record_worker, &env->manifest.host);
 	if (env->manifest.host.root == &root_parent)
 		env->manifest.host.parent =
 			sys_parent_take(env->place == PLACE_MACHINE, env->workers[WORKER_ROOT].keep);
@@ -247,8 +243,7 @@ static void start_workers(struct env *env)
 /* First of all the root is capped: root_capped() goes on. */
 static void start_rescue(struct env *env)
 {
-	env->workers[WORKER_ROOT] =
-		(struct worker){ "tao-root", root_cap_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	env->workers[WORKER_ROOT] = worker_made("tao-root", root_cap_worker, &env->manifest.host);
 	env->capping = ROOT_FAILURE_RESCUE;
 	start_or_retry(env, WORKER_ROOT);
 }

@@ -260,7 +260,7 @@ int manifest_reload(struct env *env)
 	next->arena = arena;
 	next->kept = -1;
 	env->manifest_next = next;
-	*worker = (struct worker){ "tao-manifest", manifest_worker, env, -1, 0, 0, 0, { 0 } };
+	*worker = worker_made("tao-manifest", manifest_worker, env);
 	if (sys_pread(env->manifest_kept, arena.base + arena.cap, next->was.n, 0) != (ssize_t)next->was.n ||
 	    worker_start(worker) < 0) {
 		forget(env);

@@ -78,7 +78,7 @@ int policy_reload(struct env *env)
 	env->policy_asked++;
 	if (worker->pid > 0 || env->policy_next != NULL)
 		return 0; /* when it has ended, another one is started */
-	*worker = (struct worker){ "tao-policy", policy_worker, &env->manifest.host, -1, 0, 0, 0, { 0 } };
+	*worker = worker_made("tao-policy", policy_worker, &env->manifest.host);
 	env->policy_reading = env->policy_asked;
 	int r = worker_start(worker);
 	if (r >= 0) {

@@ -20,6 +20,12 @@ struct worker {
 	int keep[2]; /* high descriptors that its process has as 4 and 5; 0: none */
 };
 
+/* One that is not running. */
+static inline struct worker worker_made(const char *name, int (*body)(int socket, void *arg), void *arg)
+{
+	return (struct worker){ .name = name, .body = body, .arg = arg, .fd = -1 };
+}
+
 /* Forks the worker: 0 or -errno. Its socket is non-blocking on our side. */
 int worker_start(struct worker *worker);
 /* Its process is gone: closes our end. Returns how long to wait before the next start, ns. */
