@@ -41,6 +41,8 @@ void child_allow_limits(const struct child *c);
 /* After mounts and namespaces: limits, rights, directory, signals and system calls. own_view: it has mounts of its own. */
 void child_confine(struct child *c, bool own_view);
 
+/* Namespaces, mounts and what follows: of a process of this host (factory_process.c). */
+void child_settle(struct child *c);
 /* All of that, and exec: a program of this host, FACTORY_EXEC (factory_process.c). For a factory that does more before. */
 _Noreturn void child_be_process(const struct start_plan *plan, int pipe);
 

@@ -74,24 +74,29 @@ static _Noreturn void run(const struct child *c)
 	child_fail(c->pipe, "exec", r);
 }
 
+void child_settle(struct child *c)
+{
+	const struct confinement *confinement = c->service->confinement;
+	char step[START_STEP_MAX] = "";
+	child_must(c, step, confine_place(confinement, step));
+	bool own_view = c->files >= 0 || confine_has_view(confinement);
+	if (own_view)
+		child_must(c, "a mount namespace", sys_private_mounts());
+	if (c->files >= 0)
+		bind_files(c);
+	if (confine_has_view(confinement))
+		child_must(c, step, confine_view(confinement, step));
+	child_confine(c, own_view);
+}
+
 /* In this order: descriptors while there is room for them; mounts and limits while there are rights for them;
  * then the rights; then what the service itself could do. The step before the last opens the door to signals. */
 _Noreturn void child_be_process(const struct start_plan *plan, int pipe)
 {
 	struct child c;
-	const struct confinement *confinement = plan->service->confinement;
-	char step[START_STEP_MAX] = "";
 	child_begin(&c, plan, pipe);
 	child_set_descriptors(&c);
-	child_must(&c, step, confine_place(confinement, step));
-	bool own_view = c.files >= 0 || confine_has_view(confinement);
-	if (own_view)
-		child_must(&c, "a mount namespace", sys_private_mounts());
-	if (c.files >= 0)
-		bind_files(&c);
-	if (confine_has_view(confinement))
-		child_must(&c, step, confine_view(confinement, step));
-	child_confine(&c, own_view);
+	child_settle(&c);
 	run(&c);
 }
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 
 #include "child.h"
-#include "confine.h"
 #include "keeper.h"
 #include "sys.h"
 #include "sys_child.h"
@@ -125,24 +124,15 @@ static gid_t group_of_kvm(const struct machine *m)
 	return may ? st.st_gid : 0;
 }
 
-/* In factory_process.c's order. */
 static _Noreturn void be(const struct start_plan *plan, int pipe, int qmp, pid_t keeper)
 {
 	static struct words words;
 	struct child c;
-	const struct confinement *confinement = plan->service->confinement;
-	char step[START_STEP_MAX] = "";
 	child_begin(&c, plan, pipe);
 	int part = child_set_descriptors(&c);
 	make_words(&c, &words, part, qmp);
 	c.group = group_of_kvm(plan->service->machine);
-	child_must(&c, step, confine_place(confinement, step));
-	bool own_view = confine_has_view(confinement);
-	if (own_view) {
-		child_must(&c, "a mount namespace", sys_private_mounts());
-		child_must(&c, step, confine_view(confinement, step));
-	}
-	child_confine(&c, own_view);
+	child_settle(&c);
 	/* A machine whose keeper was killed could not be asked to stop. After the last change of ids, which ends that. */
 	child_must(&c, "its keeper", sys_die_with_parent());
 	if (sys_getppid() != keeper)
