@@ -199,3 +199,8 @@ int key_file_resume(struct root *root, const struct root_config *config, const u
 		memcpy(root->kek, kek, sizeof root->kek);
 	return r;
 }
+
+void key_file_close(struct root *root)
+{
+	wipe(root, sizeof *root);
+}

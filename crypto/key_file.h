@@ -22,12 +22,13 @@ struct key_format {
 	int (*write)(struct root *root, const struct keyset *keys, struct wr *file, struct root_report *report);
 };
 
-/* struct root_class's open, of a root that the caller has begun, and resume. */
+/* struct root_class's open, of a root that the caller has begun, resume, and close. */
 int key_file_open(struct root *root, const struct key_format *format, const struct root_config *config,
 		  const uint8_t entropy[static 128], struct tao_seed *seed, struct root_identity *who,
 		  struct root_report *report);
 int key_file_resume(struct root *root, const struct root_config *config, const uint8_t kek[static 32],
 		    struct root_report *report);
+void key_file_close(struct root *root);
 /* What is wrong with the bytes that read got; returns err. */
 int key_file_damaged(struct root_report *report, const char *path, int err);
 

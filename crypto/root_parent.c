@@ -206,16 +206,11 @@ static int parent_resume(struct root *root, const struct platform *platform, con
 	return key_file_resume(root, config, kek, report);
 }
 
-static void parent_close(struct root *root)
-{
-	wipe(root, sizeof *root);
-}
-
 const struct root_class root_parent = {
 	.name = "parent",
 	.open = parent_open,
 	.endorse = parent_endorse,
 	.resume = parent_resume,
 	.counters = counters_file_answer,
-	.close = parent_close,
+	.close = key_file_close,
 };

@@ -42,15 +42,10 @@ static int soft_resume(struct root *root, const struct platform *platform, const
 	return key_file_resume(root, config, kek, report);
 }
 
-static void soft_close(struct root *root)
-{
-	wipe(root, sizeof *root);
-}
-
 const struct root_class root_soft = {
 	.name = "soft",
 	.open = soft_open,
 	.resume = soft_resume,
 	.counters = counters_file_answer,
-	.close = soft_close,
+	.close = key_file_close,
 };
