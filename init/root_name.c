@@ -41,13 +41,8 @@ int root_extension_write(const struct root_config *config, struct wr *out)
 {
 	uint8_t manifest[64];
 	struct wr w = wr_to(manifest, sizeof manifest);
-	wr_varint(&w, NODE_SUBPRIN);
-	wr_varint(&w, 1);
-	wr_varint(&w, NODE_EXT);
-	wr_var_bytes(&w, span_str("Manifest"));
-	wr_varint(&w, 1);
-	wr_varint(&w, NODE_BYTES);
-	wr_var_bytes(&w, span_of(config->manifest, SHA256_SIZE));
+	const struct program_name measured = { .ext = "Manifest", .sha256 = config->manifest, .n_args = -1 };
+	name_write_program(&w, &measured);
 	return config->guard.n > 0 ? name_join(wr_span(&w), config->guard, out)
 				   : (wr_span_bytes(out, wr_span(&w)), (int)out->err);
 }
