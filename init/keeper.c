@@ -78,8 +78,8 @@ _Noreturn void keeper_run(int socket, pid_t main, bool tell, int qmp)
 	take(socket, qmp);
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
-	int ep = sys_epoll(), signals = sys_signalfd(&children), timer = sys_timerfd();
-	if (ep < 0 || signals < 0 || timer < 0)
+	int ep = sys_epoll(), signals = sys_signalfd(&children), timer = machine ? sys_timerfd() : -1;
+	if (ep < 0 || signals < 0 || (machine && timer < 0))
 		sys_exit(127);
 	sys_epoll_set(ep, EPOLL_CTL_ADD, signals, EPOLLIN, 0);
 	sys_epoll_set(ep, EPOLL_CTL_ADD, FD_SOCKET, EPOLLIN, 0);
@@ -102,7 +102,7 @@ _Noreturn void keeper_run(int socket, pid_t main, bool tell, int qmp)
 			machine = false;
 			sys_epoll_set(ep, EPOLL_CTL_DEL, FD_QMP, 0, 0);
 		}
-		if (sys_read(timer, &due, sizeof due) > 0 && machine)
+		if (machine && sys_read(timer, &due, sizeof due) > 0)
 			press(timer);
 		ssize_t n = sys_recv(FD_SOCKET, &message, sizeof message, NULL, 0, NULL);
 		if (n == 0) {
