@@ -144,7 +144,7 @@ static void ask_execute(const char *file, struct env *env, const struct measured
 	}
 	for (uint16_t u = 0; u < m->n_services; u++) {
 		struct wr out = wr_to(text, sizeof text);
-		launch_take_digests(env, u, programs[u].program, programs[u].files, programs[u].parts.b);
+		launch_take_digests(env, u, programs[u].program, programs[u].files, &programs[u].parts);
 		if (programs[u].ok && boundary_explain(env, u, "Execute", NULL, 0, &out) != ALLOW)
 			fprintf(stderr, "warning: %s: services.%s: the policy does not let it run (%.*s)\n", file,
 				m->services[u].name, (int)strcspn((const char *)text + 8, "\n"),
@@ -213,8 +213,8 @@ static bool check_programs(const char *file, const struct manifest *m, bool can_
 		}
 		programs[u] = (struct measured_program){ .program = reply.program,
 							 .files = reply.files,
+							 .parts = reply.parts,
 							 .ok = judge(file, &m->services[u], &reply) };
-		memcpy(programs[u].parts.b, reply.parts, sizeof reply.parts);
 		good = good && programs[u].ok;
 	}
 	sys_close(fds[0]);

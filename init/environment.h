@@ -252,8 +252,8 @@ bool shutdown_is_over(const struct env *env);
 void shutdown_kill(struct env *env); /* whatever still runs, at once */
 void shutdown_timer(struct env *env);
 
-/* The guard of manifest.host, and its part of every name, which the root measures, too, into manifest.host; then what the host is called, and what
- * hosted programs' names begin with, from identity. */
+/* The guard of manifest.host, and its part of every name, which the root measures, too, into manifest.host; then what the
+ * host is called, and what hosted programs' names begin with, from identity. */
 int environment_name_guard(struct env *env);
 int environment_name_host(struct env *env);
 /* For the largest message of a manifest: 0, or -ENOMEM. */
@@ -274,11 +274,12 @@ void launch_reply(struct env *env);	      /* reads the worker's answers */
 void launch_worker_lost(struct env *env);     /* asks everything again */
 int launch_start(struct env *env, uint16_t u,
 		 const struct measured *measured); /* of what was admitted: channel → start → notify */
-/* The record worker has answered for what record_hold() was given; m stays the caller's. */
+/* Closes what it has open. */
 void launch_close(const struct measured *m);
 /* What the worker measured, as names and policies have it. */
 void launch_take_digests(const struct env *env, uint16_t u, struct digest program, struct digest files,
-			 const struct digest *parts);
+			 const struct part_digests *parts);
+/* The record worker has answered for what record_hold() was given; m stays the caller's. */
 void launch_recorded(struct env *env, uint16_t u, const struct measured *m, int error, const char *text);
 void launch_exec_event(struct env *env, uint16_t u);
 void launch_ended(struct env *env, uint16_t u); /* the main process is gone: forget what belonged to it */

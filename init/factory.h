@@ -26,7 +26,7 @@ struct measured {
 	bool by_path; /* the program has an interpreter and stands in files: run by its (covered) path */
 	struct digest program;
 	struct digest files_digest;
-	struct digest part_digests[MEASURE_PARTS_MAX];
+	struct part_digests part_digests;
 	uint64_t admitted; /* under which policy (policy_changes) it may run */
 };
 

@@ -161,7 +161,7 @@ static bool take_fds(const struct service *s, const struct measure_reply *reply,
 		m->parts[i] = i < s->n_parts ? fds[n++] : -1;
 	m->program = reply->program;
 	m->files_digest = reply->files;
-	memcpy(m->part_digests, reply->parts, sizeof m->part_digests);
+	m->part_digests = reply->parts;
 	return true;
 }
 
@@ -349,7 +349,7 @@ static void printable(const struct env *env, uint16_t u, char *text, size_t cap)
 }
 
 void launch_take_digests(const struct env *env, uint16_t u, struct digest program, struct digest files,
-			 const struct digest *parts)
+			 const struct part_digests *parts)
 {
 	const struct service *s = service_of(env, u);
 	env->programs[u] = program;
@@ -360,8 +360,8 @@ void launch_take_digests(const struct env *env, uint16_t u, struct digest progra
 	/* Its program is all that decides what it does; which emulator executes that does not. */
 	struct sha256 hash;
 	sha256_init(&hash, sha256_pick());
-	memcpy(env->parts[u].b, parts, sizeof env->parts[u].b);
-	sha256_update(&hash, span_of(parts, sizeof env->parts[u].b));
+	env->parts[u] = *parts;
+	sha256_update(&hash, span_of(parts, sizeof *parts));
 	sha256_update(&hash, span_str(s->machine->command_line));
 	sha256_out(&hash, env->programs[u].b);
 }
@@ -383,7 +383,7 @@ static int admit(struct env *env, uint16_t u, struct measured *m)
 			 measure_path(s), hex, s->name);
 		return -EBADMSG;
 	}
-	launch_take_digests(env, u, m->program, m->files_digest, m->part_digests);
+	launch_take_digests(env, u, m->program, m->files_digest, &m->part_digests);
 	launch_name(env, u, false, &w);
 	if (w.err != ERR_NONE) {
 		unit_say(unit, "its name would be longer than %d bytes; leave measure.args out", LAUNCH_NAME_MAX);

@@ -50,37 +50,43 @@ static int measure_parts(struct measure_state *state, const struct measure_job *
 		const struct image *image = image_get(state, MEASURE_DEBUGGABLE, job->parts[i], &file, reply);
 		if (image == NULL)
 			return reply->error;
-		reply->parts[i] = image->digest;
+		reply->parts.b[i] = image->digest;
 		fds[i] = image->fd;
 	}
 	reply->n_parts = (uint8_t)job->request.n_parts;
 	return 0;
 }
 
+static const struct image *program_get(struct measure_state *state, const struct measure_job *job,
+				       struct measure_reply *reply, int *mount)
+{
+	struct opened program;
+	if (measure_open(job, job->path, USE_PROGRAM, &program, reply) < 0)
+		return NULL;
+	const struct image *image = image_get(state, job->request.flags & IMAGE_FORM, job->path, &program, reply);
+	if (image == NULL || check_kind(job, image, reply) < 0)
+		return NULL;
+	/* A script is opened by its interpreter, by path: the copy must stand there. */
+	if (job->request.n_files > 0 || image->kind == PROGRAM_SCRIPT) {
+		*mount = files_get(state, job, image, reply);
+		if (*mount < 0) {
+			reply->error = *mount;
+			return NULL;
+		}
+		reply->by_path = 1;
+	}
+	return image;
+}
+
 static int measure(struct measure_state *state, const struct measure_job *job, struct measure_reply *reply,
 		   int *mount)
 {
-	struct opened program;
 	uint64_t hashed = state->hashed;
-	bool container = (job->request.flags & MEASURE_IMAGE) != 0;
-	int r = container ? 0 : measure_open(job, job->path, USE_PROGRAM, &program, reply);
-	if (r < 0)
-		return r;
-	const struct image *image =
-		container ? container_get(state, job, reply)
-			  : image_get(state, job->request.flags & IMAGE_FORM, job->path, &program, reply);
+	const struct image *image = (job->request.flags & MEASURE_IMAGE) != 0
+					    ? container_get(state, job, reply)
+					    : program_get(state, job, reply, mount);
 	if (image == NULL)
 		return reply->error;
-	r = container ? 0 : check_kind(job, image, reply);
-	if (r < 0)
-		return r;
-	/* A script is opened by its interpreter, by path: the copy must stand there. */
-	if (!container && (job->request.n_files > 0 || image->kind == PROGRAM_SCRIPT)) {
-		*mount = files_get(state, job, image, reply);
-		if (*mount < 0)
-			return *mount;
-		reply->by_path = 1;
-	}
 	reply->program = image->digest;
 	reply->cached = state->hashed == hashed;
 	return image->fd;

@@ -50,7 +50,7 @@ struct measure_reply {
 	uint8_t cached; /* nothing was hashed anew */
 	struct digest program;
 	struct digest files;
-	struct digest parts[MEASURE_PARTS_MAX];
+	struct part_digests parts;
 	char text[256]; /* why not and the remedy, for people; NUL-terminated */
 };
 
