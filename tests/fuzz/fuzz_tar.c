@@ -16,6 +16,7 @@
 #include "../../init/sys_measure.h"
 #include "../../init/tar.h"
 #include "../../init/unpack.h"
+#include "../unit/tar_sign.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
@@ -176,17 +177,6 @@ void sys_unmap(void *p, size_t n)
 {
 	(void)n;
 	free(p);
-}
-
-static void sign(uint8_t *block)
-{
-	unsigned sum = 0;
-	char digits[8];
-	memset(block + 148, ' ', 8);
-	for (int i = 0; i < TAR_BLOCK; i++)
-		sum += block[i];
-	snprintf(digits, sizeof digits, "%06o", sum);
-	memcpy(block + 148, digits, 7);
 }
 
 static void put(const void *p, size_t n)
