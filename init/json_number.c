@@ -57,14 +57,30 @@ int sscanf(const char *restrict text, const char *restrict format, ...)
 	return 0;
 }
 
-/* The C library prints no fractions (deps/build), and cJSON no numbers of ours that have any, but some that are no int. */
+#define WHOLE_MAX 1e18 /* what is below has 18 digits at most */
+
+/* A number that is whole as it is, any other with 18 digits and an exponent, the last ones of them rounded. Needs 26
+ * bytes: a sign, 18 digits, "e-341" and a NUL are one less. */
+static int print_number(char *out, double value)
+{
+	int exponent = 0;
+	for (; value >= WHOLE_MAX || value <= -WHOLE_MAX; exponent++)
+		value /= 10;
+	if (exponent == 0 && (double)(long long)value == value)
+		return snprintf(out, 26, "%lld", (long long)value);
+	for (; value < WHOLE_MAX / 10 && value > -WHOLE_MAX / 10; exponent--)
+		value *= 10;
+	return snprintf(out, 26, "%llde%d", (long long)value, exponent);
+}
+
+/* The C library prints no fractions (deps/build). cJSON prints a number that is no int, and finite, with %1.15g and
+ * %1.17g into 26 bytes. */
 int sprintf(char *restrict out, const char *restrict format, ...)
 {
 	va_list args;
 	va_start(args, format);
 	int n = strcmp(format, "%1.15g") == 0 || strcmp(format, "%1.17g") == 0
-			? snprintf(out, 24, "%lld",
-				   (long long)va_arg(args, double)) /* it has 26 bytes for a number */
+			? print_number(out, va_arg(args, double))
 			: vsnprintf(out, INT_MAX, format, args);
 	va_end(args);
 	return n;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* link: crypto/base.c */
-/* The strtod that cJSON gets: whole numbers exactly, others as what they are not. */
+/* The strtod and sprintf that cJSON gets: whole numbers exactly, others as what they are not. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,15 +25,40 @@ static double read_all(const char *text)
 	return d;
 }
 
+static bool prints(double value, const char *expected)
+{
+	char text[26] = ""; /* as large as cJSON's */
+	int n = json_sprintf(text, "%1.15g", value);
+	return (size_t)n == strlen(text) && strcmp(text, expected) == 0;
+}
+
 /* As cJSON prints what is no int. */
 TEST(numbers_are_printed_whole)
 {
 	char text[32];
-	CHECK(json_sprintf(text, "%1.15g", 1795752709648.0) == 13 && strcmp(text, "1795752709648") == 0);
-	CHECK(json_sprintf(text, "%1.17g", -9007199254740992.0) == 17 && strcmp(text, "-9007199254740992") == 0);
-	CHECK(json_sprintf(text, "%1.15g", 1e18) == 19 && strcmp(text, "1000000000000000000") == 0);
+	CHECK(prints(1795752709648.0, "1795752709648"));
+	CHECK(prints(-9007199254740992.0, "-9007199254740992"));
+	CHECK(prints(999999999999999872.0, "999999999999999872"));
+	CHECK(json_sprintf(text, "%1.17g", 2147483648.0) == 10 && strcmp(text, "2147483648") == 0);
 	CHECK(json_sprintf(text, "%d", -7) == 2 && strcmp(text, "-7") == 0);
 	CHECK(json_sprintf(text, "u%04x", 31) == 5 && strcmp(text, "u001f") == 0);
+}
+
+/* None of ours is one of these, but those of a manifest that is refused can be. */
+TEST(other_numbers_are_printed_with_an_exponent)
+{
+	static const double some[] = {
+		1e18, -1e18, 5.55556e+22, -2.5e-7, 5e-324, -1e308, 1e308, 0.1, 1.0 / 3
+	};
+	CHECK(prints(1e18, "100000000000000000e1"));
+	CHECK(prints(1.5, "150000000000000000e-17"));
+	CHECK(prints(-0.25, "-250000000000000000e-18"));
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+		char text[26];
+		CHECK((size_t)json_sprintf(text, "%1.17g", some[i]) < sizeof text);
+		double again = strtod(text, NULL);
+		CHECK(again == some[i] || fabs(again / some[i] - 1) < 1e-13);
+	}
 }
 
 TEST(whole_numbers_are_exact)
@@ -93,6 +118,8 @@ TEST(no_number_is_none)
 
 int main(void)
 {
+	RUN(numbers_are_printed_whole);
+	RUN(other_numbers_are_printed_with_an_exponent);
 	RUN(whole_numbers_are_exact);
 	RUN(others_are_no_whole_numbers);
 	RUN(no_number_is_none);

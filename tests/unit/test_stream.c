@@ -230,6 +230,7 @@ int main(void)
 	RUN(several_at_once_come_one_by_one);
 	RUN(what_no_peer_should_send_is_told_apart);
 	RUN(a_body_of_exactly_the_limit_is_taken);
+	RUN(memory_is_kept_for_the_next_wiped_and_given_back_at_rest);
 	RUN(who_finds_the_pool_full_waits_and_loses_nothing);
 	RUN(an_answer_that_is_not_read_is_kept);
 	return test_end();
