@@ -170,6 +170,10 @@ void entry_hash(const struct sha256_impl *sha256, struct service *s)
 		member(&c, "cwd");
 		put_string(&c, s->cwd, strlen(s->cwd));
 	}
+	if (s->machine != NULL && s->machine->n_disks > 0) {
+		member(&c, "disks");
+		put_list(&c, s->machine->disks, s->machine->n_disks);
+	}
 	if (s->n_env > 0) {
 		member(&c, "env");
 		put_env(&c, s);

@@ -981,7 +981,10 @@ TEST(owners)
 static void check_entry(const char *keys, const char *canonical)
 {
 	uint8_t digest[32];
-	CHECK_INT(read_service(keys), 0);
+	int r = read_service(keys);
+	if (r != 0)
+		printf("# %s\n", diag.text);
+	CHECK_INT(r, 0);
 	sha256_of(sha256_pick(), span_str(canonical), digest);
 	if (memcmp(m.services[0].entry.b, digest, 32) != 0) {
 		printf("# %s\n#   is not %s\n", keys, canonical);
@@ -1007,6 +1010,32 @@ TEST(entry)
 		    "{\"env\":{\"A\":\"\\u0001\\u001f\\n\\t\\\"\\\\/"
 		    "\xe2\x82\xac\xf0\x9f\x98\x80\x7f=\"},\"exec\":[\"/a\"],"
 		    "\"measure\":{\"entry\":true}}");
+}
+
+TEST(entry_of_a_container_and_of_a_machine)
+{
+	check_entry("\"factory\":\"container\",\"image\":\"/"
+		    "i\",\"network\":\"none\",\"mounts\":[],\"root_size\":\"1M\"",
+		    "{\"exec\":[\"/a\"],\"image\":\"/i\"}");
+	check_entry(
+		"\"network\":\"host\",\"factory\":\"container\",\"image\":\"/i\",\"mounts\":["
+		"{\"target\":\"/d\",\"source\":\"/s\",\"type\":\"bind\",\"options\":[\"nosuid\",\"ro\"]},"
+		"{\"source\":\"t\",\"target\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"size=1M\",\"mode=755\"]}]",
+		"{\"exec\":[\"/a\"],\"image\":\"/i\",\"mounts\":["
+		"{\"options\":[\"ro\",\"nosuid\"],\"source\":\"/s\",\"target\":\"/d\",\"type\":\"bind\"},"
+		"{\"options\":[\"size=1M\",\"mode=755\"],\"source\":\"t\",\"target\":\"/t\",\"type\":\"tmpfs\"}],"
+		"\"network\":\"host\"}");
+	CHECK_INT(read_text("{\"version\":1,\"services\":{\"a\":{\"factory\":\"vm\",\"kernel\":\"/"
+			    "k\",\"initrd\":\"/i\","
+			    "\"disks\":[\"/d\",\"/b\"],\"env\":{\"A\":\"1\"},\"cpus\":2}}}"),
+		  0);
+	CHECK(m.services[0].machine->n_disks == 2);
+	uint8_t digest[32];
+	sha256_of(sha256_pick(),
+		  span_str("{\"disks\":[\"/d\",\"/b\"],\"env\":{\"A\":\"1\"},"
+			   "\"exec\":[\"/usr/bin/qemu-system-x86_64\"]}"),
+		  digest);
+	CHECK(memcmp(m.services[0].entry.b, digest, 32) == 0);
 }
 
 /* The example of docs/entry-hash.md. */
@@ -1184,6 +1213,7 @@ int main(int argc, char **argv)
 	RUN(privileges);
 	RUN(owners);
 	RUN(entry);
+	RUN(entry_of_a_container_and_of_a_machine);
 	RUN(entry_of_the_manual);
 	return test_end();
 }
