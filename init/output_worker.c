@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -330,8 +329,6 @@ static bool begin(int socket, const struct env *env)
 		return false;
 	for (uint16_t u = 0; u < n; u++)
 		desk.sources[u].sink = sink_of(output_where(env, u));
-	/* A console that has gone is an error like others. */
-	sys_signal_handler(SIGPIPE, SIG_IGN);
 	return sys_epoll_set(desk.ep, EPOLL_CTL_ADD, socket, EPOLLIN, EVENT_SOCKET) == 0 &&
 	       sys_epoll_set(desk.ep, EPOLL_CTL_ADD, desk.timer, EPOLLIN, EVENT_TIMER) == 0;
 }

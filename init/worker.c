@@ -22,6 +22,8 @@ static _Noreturn void be(const struct worker *worker, int socket)
 	for (int i = 0; i < 2 && worker->keep[i] > 0; i++)
 		sys_dup2(worker->keep[i], first++);
 	sys_close_from(first);
+	/* That nobody reads any more, a console or a parent, is an error like others. */
+	sys_signal_handler(SIGPIPE, SIG_IGN);
 	sys_unblock_signals();
 	sys_exit(worker->body(3, worker->arg));
 }

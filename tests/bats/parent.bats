@@ -250,6 +250,24 @@ script() # COMMANDS
 	[ ! -e "$dir/1/keys" ]
 }
 
+@test "a parent over pipes that is gone is an error, not a signal" {
+	nest 1
+	status=0
+	timeout 60 python3 - "$tools/taoinit" "$dir/1/manifest.json" >"$work/log" 2>&1 3>&- <<-'END' || status=$?
+		import os, sys
+		here, silent = os.pipe()
+		gone, there = os.pipe()
+		os.close(silent)
+		os.close(gone)
+		for fd in here, there:
+		    os.set_inheritable(fd, True)
+		spec = f"tao::RPC+tao::FDMessageChannel({here}, {there})"
+		os.execve(sys.argv[1], [sys.argv[1], "-f", sys.argv[2]], {"CLOUDPROXY_TAO_HOST_SPEC": spec})
+	END
+	[ "$status" = 255 ]
+	says_once "parent Tao: the host closed the channel"
+}
+
 @test "services have nothing of the channel, and the parent learns when all is up" {
 	script "env; ls -l /proc/self/fd; exec $tools/tao name"
 	more=', "ready": "fd"'
