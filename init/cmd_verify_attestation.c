@@ -208,11 +208,14 @@ static void print_levels(struct verification *v, FILE *to)
 		const struct taoverify_level *level = &r->levels[i];
 		(void)fprintf(to, "level %d: %s", i, text_of(v, level->speaker));
 		(void)fprintf(to, " says %s;", text_of(v, level->message));
+		if (i == r->level)
+			print_bound(to, "from", level->times.has_from, level->times.from);
 		print_bound(to, "until", level->times.has_until, level->times.until);
 		(void)fprintf(to, "%s %s ", level->times.has_until ? "," : "",
 			      level->signer_type == TAOVERIFY_TPM2 ? "quoted by" : "signed by");
-		(void)fprintf(to, "%s%s\n", shown(v, taoverify_signer(level, v->text, v->text_size)),
-			      i == r->level ? " (refused)" : "");
+		(void)fprintf(to, "%s", shown(v, taoverify_signer(level, v->text, v->text_size)));
+		print_bound(to, "(refused at", i == r->level, v->now);
+		(void)fprintf(to, "%s\n", i == r->level ? ")" : "");
 	}
 }
 

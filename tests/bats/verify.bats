@@ -106,9 +106,10 @@ attestation() # ARGUMENT…
 	fails 1 "statement: its signature does not verify" attestation --at 5000 "$work/bad-signature"
 	fails 1 "no delegation stands with it" attestation --at 5000 "$work/no-delegation"
 	fails 1 "delegation 1: delegates to another than the signer" attestation --at 5000 "$work/chain-wrong-key"
-	[[ $stderr == *$'\nlevel 0: key('*" says P(); until "*$'\nlevel 1: key('*" speaksfor "*", signed by key("*" (refused)" ]]
+	[[ $stderr == *$'\nlevel 0: key('*" says P(); until "*$'\nlevel 1: key('*" speaksfor "*", signed by key("*" (refused at "*"Z)" ]]
 	fails 1 "statement: expired" attestation --at 7000 "$work/chain"
 	fails 1 "statement: not valid yet" attestation --at 2500 "$work/chain"
+	[[ $stderr == *" says P(); from 1970-01-01T00:00:00Z until "*" (refused at 1970-01-01T00:00:00Z)"* ]]
 	fails 1 "delegation 1: expired" attestation --at 2100-01-01T00:00:00Z "$work/chain"
 	fails 1 "delegation 1: expired" attestation "$work/chain"
 	head -c 100 "$work/chain" >"$work/part"
