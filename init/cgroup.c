@@ -10,6 +10,7 @@
 #include "environment.h"
 #include "log.h"
 #include "sys.h"
+#include "sys_machine.h"
 
 static int path_of(const struct env *env, uint16_t u, const char *file, char *path, size_t cap)
 {
@@ -202,8 +203,11 @@ int cgroup_find(struct env *env)
 				   (int)sys_getpid())
 			: snprintf(env->cgroup_base, sizeof env->cgroup_base, "%s%s/tao", mount, own);
 	int r = n < 0 || (size_t)n >= sizeof env->cgroup_base ? -ENAMETOOLONG : sys_mkdir(env->cgroup_base, 0755);
-	if (r == -EEXIST)
+	if (r == -EEXIST) {
+		/* Of a killed host of our pid: what was killed in one of those would kill what begins in it. */
+		sys_remove_all(env->cgroup_base);
 		r = 0;
+	}
 	if (r == 0) {
 		/* cgroup.kill (Linux 5.14) is what makes it worth having; or limits, which can be there without. */
 		struct stat st;

@@ -123,6 +123,19 @@ teardown()
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
 }
 
+@test "cgroups that a killed host of the same pid has left are removed, and kill nobody" {
+	local base=/sys/fs/cgroup/unified
+	[ -e "$base/cgroup.procs" ] || skip "no cgroup2 there"
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"exit\", \"0\"], \"type\": \"oneshot\" }"
+	start_host sh -c "mkdir -p $base/tao-\$\$/s $base/tao-\$\$/old/below; echo 1 >$base/tao-\$\$/s/cgroup.kill; exec \"\$@\"" sh
+	eventually '[ "$(state_of s)" != up ] && [ "$(state_of s)" != executing ]'
+	[ "$(state_of s)" = "done" ]
+	[ -z "$(find "$base/tao-$host" -mindepth 1 -type d)" ]
+	kill -TERM "$host"
+	wait "$host"
+	[ ! -e "$base/tao-$host" ]
+}
+
 @test "what a service leaves behind goes with it: by its uid, where there are no cgroups" {
 	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
 	start_host unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
