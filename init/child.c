@@ -230,6 +230,12 @@ void child_confine(struct child *c, bool own_view)
 	set_rights(c);
 	child_must(c, "cwd", sys_chdir(c->cwd));
 	sys_umask(s->confinement->umask);
+	/* A keeper that is killed has not told of it yet, maybe; after the last change of ids, which takes that back. */
+	if (c->plan->keeper > 0) {
+		child_must(c, "its keeper", sys_die_with_parent());
+		if (sys_getppid() != c->plan->keeper)
+			sys_exit(127);
+	}
 	sys_unblock_signals(); /* what is done at a signal was made the default when PID 1 began */
 	child_must(c, "a system call filter", confine_syscalls(s->confinement));
 }
@@ -238,12 +244,14 @@ void child_confine(struct child *c, bool own_view)
 
 static _Noreturn void keep(const struct child_way *way, const struct start_plan *plan, int pipe, int socket)
 {
+	struct start_plan kept = *plan;
+	kept.keeper = sys_getpid();
 	int r = sys_subreaper();
 	if (r < 0)
 		child_fail(pipe, "a subreaper", r);
 	pid_t pid = sys_fork(-1);
 	if (pid == 0)
-		way->be(plan, pipe);
+		way->be(&kept, pipe);
 	if (pid < 0)
 		child_fail(pipe, "fork", pid);
 	keeper_run(socket, pid, true, -1);

@@ -40,6 +40,7 @@ struct start_plan {
 	char *listen_pid;   /* where in env the child writes its pid, START_PID_MAX bytes; NULL without sockets */
 	int in, out, err;   /* what becomes fds 0, 1, 2; -1: /dev/null for in, taoinit's own for out and err */
 	bool keep;	    /* under a subreaper of its own (keeper.h) */
+	pid_t keeper;	    /* in its child: whose end is its own; 0: none */
 	int cgroup;	    /* fd of the service's cgroup directory, or -1 */
 	unsigned held;	    /* 1 << enum group_limit: what the cgroup sees to */
 	char *const *env;   /* complete */

@@ -124,7 +124,7 @@ static gid_t group_of_kvm(const struct machine *m)
 	return may ? st.st_gid : 0;
 }
 
-static _Noreturn void be(const struct start_plan *plan, int pipe, int qmp, pid_t keeper)
+static _Noreturn void be(const struct start_plan *plan, int pipe, int qmp)
 {
 	static struct words words;
 	struct child c;
@@ -133,17 +133,14 @@ static _Noreturn void be(const struct start_plan *plan, int pipe, int qmp, pid_t
 	make_words(&c, &words, part, qmp);
 	c.group = group_of_kvm(plan->service->machine);
 	child_settle(&c);
-	/* A machine whose keeper was killed could not be asked to stop. After the last change of ids, which ends that. */
-	child_must(&c, "its keeper", sys_die_with_parent());
-	if (sys_getppid() != keeper)
-		sys_exit(127);
 	child_fail(c.pipe, "exec", sys_exec_fd(c.program, words.argv, plan->env));
 }
 
 static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket)
 {
 	int qmp[2] = { -1, -1 };
-	pid_t keeper = sys_getpid();
+	struct start_plan kept = *plan;
+	kept.keeper = sys_getpid();
 	int r = sys_subreaper();
 	if (r == 0)
 		r = sys_socketpair(SOCK_STREAM, qmp);
@@ -154,7 +151,7 @@ static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket)
 		child_fail(pipe, "a keeper", r);
 	pid_t pid = sys_fork(-1);
 	if (pid == 0)
-		be(plan, pipe, qmp[1], keeper);
+		be(&kept, pipe, qmp[1]);
 	if (pid < 0)
 		child_fail(pipe, "fork", pid);
 	keeper_run(socket, pid, true, qmp[0]);
