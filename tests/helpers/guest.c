@@ -119,9 +119,7 @@ static void hostile(const char *what)
 	static char junk[65536];
 	int fd = open_port("tao");
 	memset(junk, 0xa5, sizeof junk);
-	if (strcmp(what, "garbage") == 0)
-		put(fd, junk, 4096);
-	else if (strcmp(what, "half") == 0)
+	if (strcmp(what, "half") == 0)
 		put(fd, half, sizeof half);
 	else if (strcmp(what, "reopen") == 0) {
 		put(fd, half, sizeof half);
@@ -130,6 +128,9 @@ static void hostile(const char *what)
 		put(fd, half, sizeof half);
 	}
 	say("done");
+	while (strcmp(what, "junk") == 0)
+		if (write(fd, junk, sizeof junk) < 0)
+			usleep(1000);
 	if (strcmp(what, "flood") == 0)
 		flood(fd, junk, sizeof junk);
 }
