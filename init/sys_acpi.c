@@ -2,65 +2,22 @@
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "acpi.h"
 #include "sys_acpi.h"
 
-/* What drivers/acpi/event.c says, which no header of the kernel's does. */
-#define ACPI_FAMILY "acpi_event"
-#define ACPI_ATTRIBUTE_EVENT 1
-#define ACPI_BUTTON "button/power"
-#define ACPI_CLASS_SIZE 20
-/* Of an attribute. */
-#define HEAD sizeof(struct nlattr)
+#define MESSAGE_MAX 2048
 
-struct message {
-	struct nlmsghdr head;
-	struct genlmsghdr generic;
-	unsigned char attributes[2048];
-};
-
-/* What an attribute holds. */
-struct content {
-	const unsigned char *p;
-	size_t n;
-};
-
-/* The first of the type; of none p is NULL. */
-static struct content find(struct content in, unsigned type)
-{
-	while (in.n >= HEAD) {
-		struct nlattr head;
-		memcpy(&head, in.p, sizeof head);
-		size_t whole = ((size_t)head.nla_len + 3) & ~(size_t)3;
-		if (head.nla_len < HEAD || head.nla_len > in.n)
-			break;
-		if ((head.nla_type & NLA_TYPE_MASK) == type)
-			return (struct content){ in.p + HEAD, head.nla_len - HEAD };
-		if (whole > in.n)
-			break;
-		in.p += whole;
-		in.n -= whole;
-	}
-	return (struct content){ NULL, 0 };
-}
-
-/* The attributes of one message from the kernel; nobody else's is looked at. */
-static struct content receive(int fd, struct message *m)
+/* A message from the kernel; nobody else's is looked at. */
+static struct span receive(int fd, uint8_t *buffer, size_t cap)
 {
 	struct sockaddr_nl from = { .nl_pid = 1 };
-	struct iovec iov = { m, sizeof *m };
+	struct iovec iov = { buffer, cap };
 	struct msghdr h = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov, .msg_iovlen = 1 };
-	size_t head = offsetof(struct message, attributes);
 	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT);
-	if (n < (ssize_t)head || from.nl_pid != 0 || m->head.nlmsg_len > (size_t)n || m->head.nlmsg_len < head ||
-	    m->head.nlmsg_type < NLMSG_MIN_TYPE)
-		return (struct content){ NULL, 0 };
-	return (struct content){ m->attributes, m->head.nlmsg_len - head };
+	return span_of(buffer, n < 0 || from.nl_pid != 0 ? 0 : (size_t)n);
 }
 
 /* The number of the family's one group. The kernel's answer is there when the question is. */
@@ -73,17 +30,12 @@ static int find_group(int fd, uint32_t *group)
 		char name[sizeof ACPI_FAMILY + 1]; /* up to the next multiple of four */
 	} ask = { { sizeof ask, GENL_ID_CTRL, NLM_F_REQUEST, 0, 0 },
 		  { CTRL_CMD_GETFAMILY, 1, 0 },
-		  { HEAD + sizeof ACPI_FAMILY, CTRL_ATTR_FAMILY_NAME },
+		  { sizeof(struct nlattr) + sizeof ACPI_FAMILY, CTRL_ATTR_FAMILY_NAME },
 		  ACPI_FAMILY };
-	struct message m;
+	uint8_t buffer[MESSAGE_MAX];
 	if (send(fd, &ask, sizeof ask, 0) < 0)
 		return -errno;
-	struct content groups = find(receive(fd, &m), CTRL_ATTR_MCAST_GROUPS);
-	struct content id = find(find(groups, 1), CTRL_ATTR_MCAST_GRP_ID);
-	if (id.n != sizeof *group)
-		return -ENOENT;
-	memcpy(group, id.p, sizeof *group);
-	return 0;
+	return acpi_group(receive(fd, buffer, sizeof buffer), group) ? 0 : -ENOENT;
 }
 
 int sys_acpi_open(void)
@@ -103,7 +55,6 @@ int sys_acpi_open(void)
 
 bool sys_acpi_pressed(int fd)
 {
-	struct message m;
-	struct content event = find(receive(fd, &m), ACPI_ATTRIBUTE_EVENT);
-	return event.n >= ACPI_CLASS_SIZE && memcmp(event.p, ACPI_BUTTON, sizeof ACPI_BUTTON) == 0;
+	uint8_t buffer[MESSAGE_MAX];
+	return acpi_pressed(receive(fd, buffer, sizeof buffer));
 }
