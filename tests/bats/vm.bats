@@ -202,6 +202,14 @@ served() # TIMES
 	says "g: did not stop within 1000 ms: killing it"
 }
 
+@test "a QEMU that talks on its monitor without end, and takes nothing from it" {
+	musl-gcc -static -Os -o "$tools/false_qemu" tests/helpers/false_qemu.c
+	chmod 755 "$tools/false_qemu"
+	troubles_nobody nothing true "\"exec\": [\"$tools/false_qemu\"]"
+	says "g: did not stop within 1000 ms: killing it"
+	run ! pgrep -f "^$tools/false_qemu"
+}
+
 @test "the power button: a taoinit in a machine is told to stop, and stops all that it runs" {
 	jq '.services = { "deaf": { "exec": ["/bin/probe", "wait"], "ready": "exec" } }' rootfs/manifests/guest.json >"$work/guest.json"
 	OUT=$work/guest rootfs/guest-image "$work/guest.json" "$tools/probe=/bin/probe"
