@@ -138,13 +138,16 @@ says_refused() # WORDS
 	[ ! -s "$dir/right" ]
 }
 
-# Whoever trusts the first boot's speaker does not believe this one, and is told its name: this. Whoever trusts that, does.
-refused_as() # NAME ATTESTATION
+# Whoever trusts the first boot's speaker does not believe this one, and is told its name, and which part of that is
+# another's. Whoever trusts that name, does.
+refused_as() # NAME ATTESTATION [PART]
 {
 	[ "$1" != "$trusted" ]
 	run --separate-stderr -1 "$verify" attestation --trust "$trusted" "$2"
 	echo "$stderr"
-	[[ $stderr == "taoverify: attestation: its speaker is none of the trusted principals or a subprincipal of one"$'\n'"level 0: $1.Program("* ]]
+	[[ $stderr == "taoverify: attestation: its speaker is none of the trusted principals or a subprincipal of one"$'\n'* ]]
+	[[ $stderr == *$'\n'"level 0: $1.Program("* ]]
+	[ $# -lt 3 ] || [[ $stderr == *$'\n'"differs: $3"* ]]
 	run -0 "$verify" attestation --trust "$1" "$2"
 	[[ ${lines[0]} == *" says Pred(1)" ]]
 }
@@ -220,14 +223,18 @@ until_of() # LEVEL ATTESTATION
 		rm "$dir/disk"
 		boot_nest
 		[ "$status" -eq 0 ]
-		refused_as "${trusted/"$was"/"$(hash_of "$dir/$part")"}" "$dir/right"
+		is=$(hash_of "$dir/$part")
+		[ $part = kernel ] && part=".VM([$is" || part=", [$is"
+		refused_as "${trusted/"$was"/"$is"}" "$dir/right" "$part"
 	done
 }
 
 @test "another image of the container, another guard in it: nobody who trusts the right one believes it, nor its keys" {
-	refused_as "${trusted/"$image"/"$(hash_of "$parts/other.tar")"}" "$dir/image"
+	is=$(hash_of "$parts/other.tar")
+	refused_as "${trusted/"$image"/"$is"}" "$dir/image" ".Container([$is])"
 	middle="Manifest([$(hash_of "$parts/tree/middle.json")]).TrivialGuard(\"Liberal\")"
-	refused_as "${trusted/"$middle"/"Manifest([$(hash_of "$parts/tree/policy.json")]).DatalogGuard(key([$pin]))"}" "$dir/policy"
+	is="Manifest([$(hash_of "$parts/tree/policy.json")])"
+	refused_as "${trusted/"$middle"/"$is.DatalogGuard(key([$pin]))"}" "$dir/policy" ".$is.Data"
 	for other in image policy; do
 		python3 tests/helpers/break_chain.py "$dir/right" "$dir/$other"
 		refused_because "delegation 1: delegates to another than the signer of what rests on it" "$dir/right.1.grafted"
