@@ -20,9 +20,9 @@ setup_file()
 	cp "$KERNEL" "$dir/kernel"
 	cp "$parts/guest/initramfs.gz" "$dir/initrd"
 	boot_nest
-	[ "$status" -eq 0 ]
 	stop_tpm
 	mv "$dir" "$BATS_FILE_TMPDIR/first"
+	[ "$status" -eq 0 ]
 }
 
 # The host's manifest names the same files in each boot, because it is measured: they are in $dir, as the first boot left
