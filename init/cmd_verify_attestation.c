@@ -233,13 +233,34 @@ static void print_text(struct verification *v)
 	print_levels(v, stdout);
 }
 
+/* Names have hundreds of characters: from which part on the speaker's is another than the trusted one that is most like it. */
+static void print_difference(struct verification *v)
+{
+	const char *name = text_of(v, v->result.levels[0].speaker), *trusted = "";
+	size_t most = 0;
+	for (size_t i = 0; i < v->n_trusted; i++) {
+		const char *as = v->trusted_as[i];
+		for (size_t k = 0; name[k] != '\0' && name[k] == as[k]; k++) {
+			if ((name[k] == '.' || name[k] == ',') && k > most) {
+				most = k;
+				trusted = as + k;
+			}
+		}
+	}
+	if (most > 0)
+		(void)fprintf(stderr, "differs: %.100s\ntrusted: %.100s\n", name + most, trusted);
+}
+
 static void print_refusal(struct verification *v)
 {
 	const struct taoverify_result *r = &v->result;
 	(void)tao_complain(v->run, VERIFY_EXIT_REFUSED, "%s", r->reason);
 	/* Without all signatures nobody is known to say anything. */
-	if (r->n_levels > 0 && r->levels[r->n_levels - 1].speaker.size > 0)
+	if (r->n_levels > 0 && r->levels[r->n_levels - 1].speaker.size > 0) {
+		if (r->level < 0)
+			print_difference(v);
 		print_levels(v, stderr);
+	}
 }
 
 /* As text, because many readers of JSON cannot hold an int64. */

@@ -141,6 +141,19 @@ attestation() # ARGUMENT…
 	done
 }
 
+@test "from which part on a speaker's name is another than the trusted one that is most like it" {
+	speaker=${said%% from *}
+	rest=${speaker#"$key"}
+	for others in "" "--trust=key([00])"; do
+		fails 1 "none of the trusted principals" attestation --at 5000 --trust "$key.Other()" ${others:+"$others"} "$work/chain"
+		[[ $stderr == *$'\n'"differs: ${rest:0:100}"$'\n'"trusted: .Other()"$'\n'"level 0: "* ]]
+	done
+	fails 1 "none of the trusted principals" attestation --at 5000 --trust "$key.Other()" --trust "$speaker.More()" "$work/chain"
+	[[ $stderr == *$'\n'"trusted: ."*".More()"$'\n'* ]]
+	fails 1 "none of the trusted principals" attestation --at 5000 --trust "key([00])" "$work/chain"
+	[[ $stderr != *"differs: "* ]]
+}
+
 @test "a key file is a trusted root" {
 	openssl ecparam -name prime256v1 -genkey -noout -out "$work/other.pem" 2>/dev/null
 	openssl ec -in "$work/other.pem" -pubout -out "$work/other.pub" 2>/dev/null

@@ -11,11 +11,14 @@
  *	bench taoinit-up N TAOINIT MANIFEST   until its N services are up, ms
  *	bench taoinit-restart N TAOINIT MANIFEST   restart cycles of its one service: p50 and p99, µs
  *	bench respawn N PROGRAM        bare: start, wait, start again; timed as the restarts are: p50 and p99, µs
+ *	bench until WORD COMMAND…      from its start until WORD is read from fd 3, which is its output, too, ms; it ends
+ *	bench beside OUT IN COMMAND…   it has fd 4, to a process that takes so many bytes and gives so many back, again and again
  * As services: bench ready (writes a stamp to fd 1 and waits), bench stray (the same, and leaves a daemon behind), bench
- * stamp (writes the time to fd 1 and ends), bench client N (times GetTaoName), bench exit.
+ * stamp (writes the time to fd 1 and ends), bench say WORD, bench client N (times GetTaoName), bench exit.
  */
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -64,11 +67,10 @@ static int spawn(size_t n, char *program)
 	return 0;
 }
 
-static int echo(size_t n, size_t out_n, size_t in_n)
+/* A process that takes so many bytes and gives so many back until nobody is there. */
+static pid_t start_echo(int *fd, char *out, size_t out_n, char *in, size_t in_n)
 {
 	int fds[2];
-	char *out = calloc(1, out_n), *in = calloc(1, in_n);
-	int64_t *v = times(n);
 	if (out == NULL || in == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
 		die("socketpair");
 	pid_t pid = fork();
@@ -80,13 +82,23 @@ static int echo(size_t n, size_t out_n, size_t in_n)
 		}
 	}
 	close(fds[1]);
+	*fd = fds[0];
+	return pid;
+}
+
+static int echo(size_t n, size_t out_n, size_t in_n)
+{
+	int fd;
+	char *out = calloc(1, out_n), *in = calloc(1, in_n);
+	int64_t *v = times(n);
+	pid_t pid = start_echo(&fd, out, out_n, in, in_n);
 	for (size_t i = 0; i < n; i++) {
 		int64_t t = now();
-		write_all(fds[0], out, out_n);
-		read_all(fds[0], in, in_n);
+		write_all(fd, out, out_n);
+		read_all(fd, in, in_n);
 		v[i] = now() - t;
 	}
-	close(fds[0]);
+	close(fd);
 	waitpid(pid, NULL, 0);
 	print_quantiles(v, n);
 	return 0;
@@ -238,6 +250,43 @@ static int respawn(size_t n, char *program)
 	return 0;
 }
 
+static int until(const char *word, char **argv)
+{
+	char text[4096];
+	size_t n = 0;
+	int status = 1;
+	struct pollfd p = { .fd = 3, .events = POLLIN };
+	fcntl(3, F_SETFD, FD_CLOEXEC);
+	while (poll(&p, 1, 0) > 0 && read(3, text, sizeof text) > 0) /* of before */
+		;
+	int64_t t = now();
+	pid_t pid = start(argv, 3);
+	while (memmem(text, n, word, strlen(word)) == NULL) {
+		n = n < sizeof text ? n : 0;
+		/* A QEMU makes it non-blocking, for all. */
+		ssize_t r = poll(&p, 1, -1) > 0 ? read(3, text + n, sizeof text - n) : -1;
+		if (r <= 0)
+			die("fd 3");
+		n += (size_t)r;
+	}
+	t = now() - t;
+	waitpid(pid, &status, 0);
+	printf("%.3f\n", (double)t / 1e6);
+	return status != 0;
+}
+
+static int beside(size_t out_n, size_t in_n, char **argv)
+{
+	int fd;
+	(void)start_echo(&fd, calloc(1, out_n), out_n, calloc(1, in_n), in_n);
+	if (dup2(fd, 4) < 0)
+		die("dup2");
+	if (fd != 4)
+		close(fd);
+	execv(argv[0], argv);
+	die(argv[0]);
+}
+
 static int client(size_t n)
 {
 	int64_t *v = times(n);
@@ -300,6 +349,12 @@ int main(int argc, char **argv)
 		stray();
 	if (strcmp(what, "stamp") == 0)
 		return stamp();
+	if (strcmp(what, "say") == 0 && argc == 3)
+		return puts(argv[2]) < 0;
+	if (strcmp(what, "until") == 0 && argc > 3)
+		return until(argv[2], argv + 3);
+	if (strcmp(what, "beside") == 0 && argc > 4)
+		return beside(n, strtoul(argv[3], NULL, 10), argv + 4);
 	if (strcmp(what, "client") == 0 && argc == 3)
 		return client(n);
 	if (strcmp(what, "spawn") == 0 && argc == 4)

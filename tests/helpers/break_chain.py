@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""break_chain.py FILE: of an attestation in hex with the delegations that it rests on, copies in hex of which each has one
-link broken: FILE.N a bit of the signature at level N, FILE.N.other one of its statement, FILE.N.skipped the level left out."""
+"""break_chain.py FILE [ANOTHER]: of an attestation in hex with the delegations that it rests on, copies in hex of which each
+has one link broken: FILE.N a bit of the signature at level N, FILE.N.other one of its statement, FILE.N.skipped the level
+left out; FILE.N.grafted that level, and all below, from ANOTHER, whole and as it was signed."""
 import sys
 
 
@@ -59,8 +60,13 @@ def below(value):
     return dict(fields(value)).get(5, b"")
 
 
+def read(name):
+    return bytes.fromhex(open(name).read().strip())
+
+
 name = sys.argv[1]
-whole = bytes.fromhex(open(name).read().strip())
+whole = read(name)
+another = read(sys.argv[2]) if len(sys.argv) > 2 else None
 levels = 1
 at = whole
 while below(at):
@@ -72,3 +78,7 @@ for n in range(levels):
     if n > 0:
         cut = change(whole, n - 1, 5, below)
         open(f"{name}.{n}.skipped", "w").write(cut.hex())
+        if another is not None:
+            another = below(another)
+            grafted = change(whole, n - 1, 5, lambda _: another)
+            open(f"{name}.{n}.grafted", "w").write(grafted.hex())

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../bench/bench.h"
 #include "tao.h"
 
 static void say(const char *text)
@@ -95,6 +97,34 @@ static void talk(void)
 		printf("failed: %s\n", tao_host_error(host, rc));
 	else
 		say("sealed and opened");
+}
+
+/* µs of a round trip over the channel, p50 and p99: for the name, whose size is said, too; or, with in=BYTES, to somebody
+ * who gives so many for 32. */
+static void measure(const char *bytes)
+{
+	static char out[32], in[4096];
+	static int64_t v[1000];
+	struct tao_host *host = NULL;
+	struct tao_bytes got = { NULL, 0 };
+	int fd = open_port("tao");
+	int rc = tao_host_connect_fds(&host, fd, fd);
+	for (size_t i = 0; i < 1000 && rc == TAO_OK; i++) {
+		int64_t t = now();
+		if (bytes == NULL) {
+			tao_bytes_free(&got);
+			rc = tao_host_name(host, &got);
+		} else {
+			write_all(fd, out, sizeof out);
+			read_all(fd, in, strtoul(bytes, NULL, 10) % sizeof in);
+		}
+		v[i] = now() - t;
+	}
+	qsort(v, 1000, sizeof v[0], by_size);
+	if (rc == TAO_OK)
+		printf("measured %.1f %.1f %zu\n", (double)v[500] / 1e3, (double)v[990] / 1e3, got.size);
+	else
+		printf("failed: %s\n", tao_host_error(host, rc));
 }
 
 /* The beginning of a frame that says it has 64 bytes. */
@@ -181,12 +211,18 @@ int main(int argc, char **argv)
 	int console = open("/dev/console", O_RDWR);
 	for (int i = 0; i < 3; i++)
 		dup2(console, i);
+	if (what != NULL && strcmp(what, "begin") == 0) {
+		say("here");
+		reboot(RB_POWER_OFF);
+	}
 	load_modules();
 	what = what == NULL ? argc > 1 ? "run" : "" : what;
 	if (strcmp(what, "run") == 0)
 		run(argv);
 	else if (strcmp(what, "talk") == 0)
 		talk();
+	else if (strcmp(what, "measure") == 0)
+		measure(getenv("in"));
 	else if (strcmp(what, "look") == 0)
 		look();
 	else if (strcmp(what, "ready") == 0)
@@ -196,7 +232,8 @@ int main(int argc, char **argv)
 			say("all work and no play makes a dull machine");
 	else
 		hostile(what);
-	if (strcmp(what, "off") == 0 || strcmp(what, "look") == 0 || strcmp(what, "run") == 0)
+	if (strcmp(what, "off") == 0 || strcmp(what, "look") == 0 || strcmp(what, "run") == 0 ||
+	    strcmp(what, "measure") == 0)
 		reboot(RB_POWER_OFF);
 	if (strcmp(what, "reboot") == 0)
 		reboot(RB_AUTOBOOT);
