@@ -27,6 +27,12 @@ void wr_decimal(struct wr *w, uint64_t n)
 	wr_bytes(w, digits + at, sizeof digits - at);
 }
 
+void wr_hex(struct wr *w, struct span s)
+{
+	for (size_t i = 0; i < 2 * s.n; i++)
+		wr_u8(w, (uint8_t) "0123456789abcdef"[s.p[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15]);
+}
+
 char *text_find(const char *text, const char *what)
 {
 	size_t n = strlen(what);

@@ -88,6 +88,8 @@ char *text_find(const char *text, const char *what);
 
 /* A number in decimal. */
 void wr_decimal(struct wr *w, uint64_t n);
+/* In hexadecimal, in small letters. */
+void wr_hex(struct wr *w, struct span s);
 
 static inline void wr_u8(struct wr *w, uint8_t v)
 {

@@ -114,14 +114,6 @@ static uint64_t number_of(struct span data)
 	return rd_be64(&r);
 }
 
-static void put_hex(struct wr *w, struct span bytes)
-{
-	for (size_t i = 0; i < bytes.n; i++) {
-		wr_u8(w, (uint8_t) "0123456789abcdef"[bytes.p[i] >> 4]);
-		wr_u8(w, (uint8_t) "0123456789abcdef"[bytes.p[i] & 15]);
-	}
-}
-
 /* What stands in a record, as a line of text. */
 static const char *text_of(uint32_t tag, struct span data)
 {
@@ -139,7 +131,7 @@ static const char *text_of(uint32_t tag, struct span data)
 		for (size_t i = 0; i < data.n; i++)
 			wr_u8(&w, data.p[i] >= 0x20 && data.p[i] < 0x7f ? data.p[i] : '?');
 	else if (!good)
-		put_hex(&w, data);
+		wr_hex(&w, data);
 	text[w.n] = '\0';
 	return text;
 }

@@ -245,11 +245,7 @@ int taoverify_signer(const struct taoverify_level *level, char *text, size_t siz
 	if (belief_signer(&link, span_from(level->speaker), &binary) == ERR_NONE)
 		return taoverify_text(bytes_of(wr_span(&binary)), text, size);
 	wr_span_bytes(&w, span_str("tpm2(["));
-	for (size_t i = 0; i < sizeof level->signer_sha256; i++) {
-		static const char digits[] = "0123456789abcdef";
-		wr_u8(&w, (uint8_t)digits[level->signer_sha256[i] >> 4]);
-		wr_u8(&w, (uint8_t)digits[level->signer_sha256[i] & 15]);
-	}
+	wr_hex(&w, span_of(level->signer_sha256, sizeof level->signer_sha256));
 	wr_span_bytes(&w, span_str("])"));
 	return finish(&w, w.err);
 }
