@@ -297,3 +297,61 @@ refused() # WORDS
 	host=
 	run ! awk -v uid="$uid" '$1 >= uid && $1 < uid + 65536 { found = 1 } END { exit !found }' <(ps -eo uid=)
 }
+
+# The tree as a squashfs and as an erofs, with hashes; the root hash is in $tools/verity.KIND.root.
+make_verity()
+{
+	local kind
+	mksquashfs "$tools/tree" "$work/squashfs" -quiet -no-progress
+	mkfs.erofs "$work/erofs" "$tools/tree" >"$work/mkfs.log"
+	for kind in squashfs erofs; do
+		/sbin/veritysetup format "$work/$kind" "$work/$kind.hashes" "$@" | sed -n 's/^Root hash:[[:space:]]*//p' >"$work/$kind.root"
+	done
+	chmod -R a+rX "$work"
+}
+
+verity_entry() # NAME IMAGE HASHES [KEYS]
+{
+	echo "\"$1\": { \"factory\": \"container\", \"image\": \"$work/$2\", \"verity\": \"$work/$3\", \"exec\": [\"/bin/sh\"], \"restart\": \"never\"${4:-} }"
+}
+
+@test "an image under dm-verity has the name that veritysetup prints; without device-mapper it says what is missing" {
+	make_verity
+	manifest "$(verity_entry a squashfs squashfs.hashes ", \"sha256\": \"$(cat "$work/squashfs.root")\""), $(verity_entry e erofs erofs.hashes)"
+	run -0 "$tools/taoinit" -n "$work/manifest.json"
+	start_host unshare --mount sh -c '[ ! -d /dev/mapper ] || mount -t tmpfs none /dev/mapper; exec "$@"' --
+	local kind
+	for kind in squashfs erofs; do
+		says "$kind: could not be run: /dev/mapper/control, which takes the modules dm-mod and dm-verity (host.modules): No such file or directory"
+		says "started as .Container([$(cat "$work/$kind.root")], ext.Verity([$(head -c 512 "$work/$kind.hashes" | sha256sum | cut -c 1-64)]))"
+	done
+	left_nothing
+}
+
+@test "an image under dm-verity is for root alone, and refused where it is none" {
+	make_verity --no-superblock
+	manifest "$(verity_entry a squashfs squashfs.hashes)"
+	run -78 "$tools/taoinit" -n "$work/manifest.json"
+	[[ $output == *"squashfs.hashes: has no superblock of dm-verity; make it by veritysetup format IMAGE HASHES"* ]]
+	make_verity --hash=sha512
+	run -78 "$tools/taoinit" -n "$work/manifest.json"
+	[[ $output == *"squashfs.hashes: has another algorithm than sha256; "* ]]
+	make_verity
+	cp "$tools/image.tar" "$work"
+	manifest "$(verity_entry a image.tar squashfs.hashes)"
+	run -78 "$tools/taoinit" -n "$work/manifest.json"
+	[[ $output == *"image.tar: holds no squashfs or erofs, "* ]]
+	manifest "$(verity_entry a squashfs squashfs.hashes)"
+	sed -i 's/, "exec": \["[^]]*"\]//' "$work/manifest.json"
+	run -78 "$tools/taoinit" -n "$work/manifest.json"
+	[[ $output == *'services.a: has no "exec"; write "exec": '* ]]
+	manifest "$(verity_entry a squashfs squashfs.hashes ', "root_size": "1M"')"
+	run -78 "$tools/taoinit" -n "$work/manifest.json"
+	[[ $output == *'services.a.root_size: '*'take it out'* ]]
+	chmod 777 "$work"
+	manifest "$(verity_entry a squashfs squashfs.hashes ', "type": "oneshot", "essential": true')"
+	sed -i "s,$work/keys,$work/own/keys," "$work/manifest.json"
+	run_host setpriv --reuid 65534 --regid 65534 --clear-groups
+	[ "$status" -ne 0 ]
+	grep -qF "an image under dm-verity, which is for root alone to mount; make it a tar: Operation not permitted" "$work/log"
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What comes before taoinit on a machine whose root is a dm-verity device: loads the modules of /modules, in their order,
- * makes the device of the table in /table, and gives way to /init. */
+ * makes the device of the table in /table, and gives way to /init. With a name: a device of that name, and nothing else. */
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <stdio.h>
@@ -18,13 +18,15 @@ static struct {
 	char parameters[1024];
 } request;
 
+static const char *name = "root";
+
 static int ask(unsigned long command)
 {
 	int fd = open("/dev/mapper/control", O_RDWR);
 	request.head.version[0] = DM_VERSION_MAJOR;
 	request.head.data_size = sizeof request;
 	request.head.data_start = sizeof request.head;
-	strcpy(request.head.name, "root");
+	strcpy(request.head.name, name);
 	int r = ioctl(fd, command, &request);
 	if (r < 0)
 		perror("verity: device mapper");
@@ -35,6 +37,10 @@ static int ask(unsigned long command)
 int main(int argc, char **argv)
 {
 	char path[512], disk[64] = "";
+	if (argc > 1) {
+		name = argv[1];
+		return ask(DM_DEV_CREATE) < 0;
+	}
 	FILE *f = fopen("/modules", "r");
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
 	freopen("/dev/console", "w", stderr);
