@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "image.h"
+#include "verity.h"
 
 /* Arguments and variables of a program in a container: the image's and the entry's. */
 #define CONTAINER_WORDS_MAX (2 * IMAGE_ARGS_MAX + 16)
@@ -23,20 +24,22 @@ struct container_parts {
 	int devices[CONTAINER_DEVICES];
 	int mounts[MOUNTS_MAX]; /* of those to bind */
 	int notify;
+	int root; /* its image, mounted; -1: it is unpacked */
 };
 
 /* What runs in it. Strings are the entry's and the image's. */
 struct container_run {
 	char *argv[CONTAINER_WORDS_MAX];
 	char *env[CONTAINER_WORDS_MAX];
-	const char *notify; /* the socket's path on the host, or NULL */
+	const char *notify;    /* the socket's path on the host, or NULL */
+	const uint8_t *verity; /* of an image under dm-verity its record (verity.h), else NULL */
 };
 
 /* ---- container_root.c ---- */
 
 /* With the host's file system still at hand. */
 void container_open_parts(const struct child *c, const struct container_run *run, struct container_parts *parts);
-/* In its own namespaces, as root of them: the image is unpacked, /dev, /proc and mounts are put in, and it is /. */
+/* In its own namespaces, as root of them: the image is unpacked or mounted, /dev, /proc and mounts are put in, and it is /. */
 void container_make_root(const struct child *c, struct container_parts *parts);
 
 /* ---- container_run.c ---- */

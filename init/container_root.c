@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <sys/mount.h>
 
+#include "../crypto/sha256.h"
 #include "confine.h"
 #include "container.h"
 #include "seccomp.h"
@@ -12,6 +14,7 @@
 #include "sys_confine.h"
 #include "sys_container.h"
 #include "sys_measure.h"
+#include "sys_verity.h"
 #include "unpack.h"
 
 /* A file takes 512 bytes of a tar, and about twice that of the kernel's memory. */
@@ -27,6 +30,59 @@ static void must_at(const struct child *c, const char *what, const char *path, i
 		return;
 	snprintf(step, sizeof step, "%s %s", what, path);
 	child_fail(c->pipe, step, r);
+}
+
+/* ---- an image under dm-verity ---- */
+
+/* One for each service of each host on this machine, and the same at each start, which so finds what was left. */
+static void name_device(const struct child *c, char *name, size_t cap)
+{
+	uint8_t host[SHA256_SIZE];
+	sha256_of(sha256_pick(), c->plan->host, host);
+	uint64_t id;
+	memcpy(&id, host, sizeof id);
+	snprintf(name, cap, "tao-%s-%llx", c->service->name, (unsigned long long)id);
+}
+
+/* What it holds is told by its first block, as the kernel has verified it. */
+static int mount_device(const struct child *c, int device, const char *path)
+{
+	uint8_t block[VERITY_BLOCK];
+	char options[SYS_DEVICE_MAX + 16];
+	ssize_t n = sys_pread(device, block, sizeof block, 0);
+	const char *type = verity_file_system(span_of(block, n > 0 ? (size_t)n : 0));
+	must_at(c, "reading", c->service->container->image, type != NULL ? 0 : n < 0 ? (int)n : -EINVAL);
+	snprintf(options, sizeof options, "source=%s,ro", path);
+	int mount = sys_make_fs(type, options, MS_RDONLY | MS_NOSUID | MS_NODEV);
+	must_at(c, "mounting, which takes the module (host.modules)", type, mount);
+	return mount;
+}
+
+static int mount_image(const struct child *c, const uint8_t *record)
+{
+	const struct container *container = c->service->container;
+	const char *files[2] = { container->image, container->verity };
+	char path[SYS_DEVICE_MAX], loops[2][SYS_DEVICE_MAX], name[128], table[VERITY_TABLE_MAX];
+	struct verity v;
+	int fds[2];
+	if (verity_read(span_of(record, VERITY_SUPERBLOCK), UINT64_MAX, UINT64_MAX, &v) != NULL)
+		child_fail(c->pipe, "the image", -EINVAL);
+	int control = sys_open("/dev/mapper/control", O_RDWR, 0);
+	child_must(c, "/dev/mapper/control, which takes the modules dm-mod and dm-verity (host.modules)", control);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = sys_loop(files[i], loops[i]);
+		must_at(c, "a loop device, which takes the module loop (host.modules), of", files[i], fds[i]);
+	}
+	name_device(c, name, sizeof name);
+	verity_table(&v, record, loops[0], loops[1], table);
+	int device = sys_verity(control, name, v.data_blocks * (VERITY_BLOCK / 512), table, path);
+	must_at(c, "dm-verity, which takes its module (host.modules), as", name, device);
+	int mount = mount_device(c, device, path);
+	sys_close(device);
+	sys_close(fds[0]);
+	sys_close(fds[1]);
+	sys_close(control);
+	return mount;
 }
 
 /* ---- of the host ---- */
@@ -51,6 +107,7 @@ void container_open_parts(const struct child *c, const struct container_run *run
 		parts->mounts[i] = sys_copy_mount(m->source, m->flags);
 		must_at(c, "mounts: opening", m->source, parts->mounts[i]);
 	}
+	parts->root = run->verity != NULL ? mount_image(c, run->verity) : -1;
 	parts->notify = -1;
 	if (run->notify != NULL) {
 		parts->notify = sys_copy_mount(run->notify, MS_NOSUID | MS_NOEXEC);
@@ -109,7 +166,7 @@ static void unpack(const struct child *c, int root)
 static void put(const struct child *c, int mount, int root, const char *path, bool file)
 {
 	int target = sys_make_below(root, path, file);
-	must_at(c, "in the image:", path, target);
+	must_at(c, target == -EROFS ? "the image is read-only, and has to have" : "in the image:", path, target);
 	must_at(c, "mounting", path, sys_move_onto(mount, target));
 	sys_close(target);
 }
@@ -159,9 +216,10 @@ void container_make_root(const struct child *c, struct container_parts *parts)
 	char options[96];
 	snprintf(options, sizeof options, "mode=755,size=%llu,nr_inodes=%llu", (unsigned long long)size,
 		 (unsigned long long)size / BYTES_PER_INODE);
-	int root = make(c, "tmpfs", options, MS_NODEV);
+	int root = parts->root >= 0 ? parts->root : make(c, "tmpfs", options, MS_NODEV);
 	child_must(c, "attaching its root", sys_attach_mount(root, "/"));
-	unpack(c, root);
+	if (parts->root < 0)
+		unpack(c, root);
 	put_devices(c, parts, root);
 	if (parts->proc >= 0)
 		put(c, parts->proc, root, "proc", false);

@@ -90,6 +90,10 @@ void container_plan_run(struct child *c, struct container_run *run)
 	const uint8_t *bytes = sys_map_file(c->program, (size_t)st.st_size);
 	if (bytes == NULL || !image_view(span_of(bytes, (size_t)st.st_size), &image))
 		child_fail(c->pipe, "the image", -EINVAL);
+	if (image.layers[0].kind == IMAGE_VERITY) {
+		run->verity = bytes + image.layers[0].offset;
+		child_must(c, "the image", image.layers[0].bytes == VERITY_RECORD ? 0 : -EINVAL);
+	}
 	for (int i = 0; i < s->n_exec; i++)
 		run->argv[i] = s->exec[i];
 	for (unsigned i = 0; s->n_exec == 0 && i < image.n_args; i++)

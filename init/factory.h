@@ -43,6 +43,7 @@ struct start_plan {
 	pid_t keeper;	    /* in its child: whose end is its own; 0: none */
 	int cgroup;	    /* fd of the service's cgroup directory, or -1 */
 	unsigned held;	    /* 1 << enum group_limit: what the cgroup sees to */
+	struct span host;   /* the name that its programs' names begin with */
 	char *const *env;   /* complete */
 };
 

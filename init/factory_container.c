@@ -98,6 +98,8 @@ static _Noreturn void keep(const struct start_plan *plan, int pipe, int socket, 
 		child_must(&c, "a user namespace", sys_unshare(CLONE_NEWUSER));
 		take_ids(&c, socket);
 	} else {
+		child_must(&c, "an image under dm-verity, which is for root alone to mount; make it a tar",
+			   run.verity != NULL ? -EPERM : 0);
 		/* An ordinary user may not write into what belongs to a process that nobody may look into. */
 		child_must(&c, "dumpable", sys_dumpable());
 		take_ids(&c, socket);

@@ -30,7 +30,7 @@ bool image_view(struct span bytes, struct image_view *view)
 	for (unsigned i = 0; i < t.n_layers; i++) {
 		const struct image_layer *layer = &view->layers[i];
 		if (layer->offset > t.config_offset || layer->bytes > t.config_offset - layer->offset ||
-		    layer->kind > IMAGE_ZSTD)
+		    layer->kind > IMAGE_VERITY)
 			return false;
 	}
 	view->bytes = bytes;

@@ -17,7 +17,12 @@
 #define IMAGE_CONFIG_MAX ((size_t)64 << 10)
 #define IMAGE_ARGS_MAX 256
 
-enum image_kind { IMAGE_TAR, IMAGE_GZIP, IMAGE_ZSTD };
+enum image_kind {
+	IMAGE_TAR,
+	IMAGE_GZIP,
+	IMAGE_ZSTD,
+	IMAGE_VERITY, /* no layer, but what a file system is mounted by: a record of verity.h */
+};
 
 struct image_layer {
 	uint64_t offset, bytes;

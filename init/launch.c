@@ -45,7 +45,8 @@ static void write_program(const struct env *env, uint16_t u, struct wr *out)
 		.command_line = span_str(s->machine != NULL ? s->machine->command_line : ""),
 		.args = args,
 		.n_args = n_args,
-		.files_sha256 = s->n_files > 0 ? env->files[u].b : NULL,
+		.files_sha256 = s->n_files > 0 || service_has_verity(s) ? env->files[u].b : NULL,
+		.verity = service_has_verity(s),
 		.entry_sha256 = s->measure_entry ? s->entry.b : NULL,
 		.trust_rootfs = s->trust_rootfs,
 		.privileged = s->privileged,
@@ -353,8 +354,7 @@ void launch_take_digests(const struct env *env, uint16_t u, struct digest progra
 {
 	const struct service *s = service_of(env, u);
 	env->programs[u] = program;
-	if (s->n_files > 0)
-		env->files[u] = files;
+	env->files[u] = files;
 	if (s->machine == NULL)
 		return;
 	/* Its program is all that decides what it does; which emulator executes that does not. */
@@ -410,6 +410,7 @@ static int fork_it(struct env *env, uint16_t u, const struct measured *m, int ho
 		.in = -1,
 		.out = -1,
 		.err = -1,
+		.host = span_of(env->base_name, env->base_name_n),
 		.env = make_environment(env, u),
 	};
 	program_set_fds(env, u, &plan);

@@ -106,6 +106,7 @@ struct part_digests {
 /* What a container is made of, besides what every service has. */
 struct container {
 	const char *image;  /* a file, or the directory of an OCI image layout; absolute */
+	const char *verity; /* the hashes of an image that is a file system; NULL: it is unpacked */
 	uint64_t root_size; /* bytes that its root may take */
 	bool host_network;
 	const char *network; /* the path of a network namespace, or NULL: one of its own, or the host's */
@@ -190,6 +191,12 @@ struct service {
 	size_t max_message;		  /* bytes of one frame on its channel; default 1 MiB */
 	const char *log;		  /* where its output goes; NULL: as host.log says */
 };
+
+/* Is its image a file system under dm-verity? */
+static inline bool service_has_verity(const struct service *service)
+{
+	return service->container != NULL && service->container->verity != NULL;
+}
 
 struct admin_listener {
 	const struct transport_class *transport;

@@ -60,6 +60,12 @@ TAKE(service, image)
 	return c == NULL ? ERR_NO_SPACE : read_path(reader, value, PATH_MAX - 1, &c->image);
 }
 
+TAKE(service, verity)
+{
+	struct container *c = container(reader, into);
+	return c == NULL ? ERR_NO_SPACE : read_path(reader, value, PATH_MAX - 1, &c->verity);
+}
+
 TAKE(service, root_size)
 {
 	struct container *c = container(reader, into);
@@ -204,6 +210,7 @@ static const struct {
 	{ "sockets", FACTORY_EXEC | FACTORY_IMAGE },
 	{ "watchdog", FACTORY_EXEC | FACTORY_IMAGE },
 	{ "image", FACTORY_IMAGE },
+	{ "verity", FACTORY_IMAGE },
 	{ "root_size", FACTORY_IMAGE },
 	{ "network", FACTORY_IMAGE },
 	{ "mounts", FACTORY_IMAGE },
@@ -284,8 +291,13 @@ static int check_container(struct reader *reader, const cJSON *value, struct ser
 				"is %s, which a container cannot have; write bind or tmpfs, and mount the rest "
 				"by host.mounts",
 				quote(c->mounts[i].type).text);
-	if (s->exec == NULL)
-		s->exec = nothing; /* as the image says */
+	if (c->verity == NULL) {
+		if (s->exec == NULL)
+			s->exec = nothing; /* as the image says */
+	} else if (r == 0 && find(value, "root_size") != NULL) {
+		r = read_fail(reader, find(value, "root_size"), ERR_MALFORMED,
+			      "is of memory, and with \"verity\" the root is the image itself; take it out");
+	}
 	return r;
 }
 
@@ -301,10 +313,9 @@ int read_check_factory(struct reader *reader, const cJSON *value, struct service
 	}
 	if ((s->factory->takes & FACTORY_KERNEL) != 0)
 		return check_machine(reader, value, s);
-	if ((s->factory->takes & FACTORY_IMAGE) != 0)
-		return check_container(reader, value, s);
-	if (s->exec == NULL)
+	int r = (s->factory->takes & FACTORY_IMAGE) != 0 ? check_container(reader, value, s) : ERR_NONE;
+	if (r == 0 && s->exec == NULL)
 		return read_fail(reader, value, ERR_MALFORMED,
 				 "has no \"exec\"; write \"exec\": [\"/path/of/program\"]");
-	return ERR_NONE;
+	return r;
 }

@@ -7,16 +7,13 @@
 struct key {
 	enum object object;
 	const char *name;
-	/* NULL: a key that only later versions have. */
 	int (*take)(struct reader *reader, const cJSON *value, void *into);
 };
 
 static const struct key table[] = {
 #define KEY(object, key, type, fallback, help) { OBJECT_##object, #key, take_##object##_##key },
-#define LATER(object, key) { OBJECT_##object, #key, NULL },
 #include "manifest.def"
 #undef KEY
-#undef LATER
 };
 #define N_KEYS (sizeof table / sizeof table[0])
 
@@ -32,7 +29,7 @@ static int unknown(struct reader *reader, const cJSON *value, enum object object
 {
 	struct nearest nearest = { NULL, 0 };
 	for (size_t i = 0; i < N_KEYS; i++)
-		if (table[i].object == object && table[i].take != NULL)
+		if (table[i].object == object)
 			nearest_try(&nearest, value->string, table[i].name);
 	return read_fail(reader, value, ERR_NOT_FOUND, "no such key; %s",
 			 hint_of(&nearest, "take it out; tao.manifest(5) lists the keys").text);
@@ -47,9 +44,6 @@ int read_object(struct reader *reader, const cJSON *value, enum object object, v
 		size_t i = find(object, at->string);
 		if (i == N_KEYS)
 			return unknown(reader, at, object);
-		if (table[i].take == NULL)
-			return read_fail(reader, at, ERR_UNSUPPORTED,
-					 "not supported by this version; take it out");
 		if (seen[i])
 			return read_fail(reader, at, ERR_EXISTS, "stands here a second time; keep one of them");
 		seen[i] = true;

@@ -56,10 +56,8 @@ enum object {
 
 #define KEY(object, key, type, fallback, help)                                                                    \
 	int take_##object##_##key(struct reader *reader, const cJSON *value, void *into);
-#define LATER(object, key)
 #include "manifest.def"
 #undef KEY
-#undef LATER
 
 /* Strict: an object, no duplicate, no key that is not in the table. */
 int read_object(struct reader *reader, const cJSON *value, enum object object, void *into);

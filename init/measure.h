@@ -28,7 +28,8 @@ enum measure_flag {
 	MEASURE_IMAGE = 8,	  /* the path is no program, but a container's image */
 };
 
-/* Followed by path, n_files paths and n_parts paths, each NUL-terminated. */
+/* Followed by path, n_files paths and n_parts paths, each NUL-terminated. With MEASURE_IMAGE the only file is that of the
+ * hashes of an image under dm-verity. */
 struct measure_request {
 	uint64_t id; /* given back */
 	uint32_t flags;
@@ -49,7 +50,8 @@ struct measure_reply {
 	uint8_t by_path;
 	uint8_t cached; /* nothing was hashed anew */
 	struct digest program;
-	struct digest files;
+	struct digest
+		files; /* what else stands in the name: of measure.files, or the superblock of an image's hashes */
 	struct part_digests parts;
 	char text[256]; /* why not and the remedy, for people; NUL-terminated */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * A container's image (image.h): of a file, a tar, whose digest is that of the file's bytes; or of a directory, an OCI image
- * layout, whose digest is that of the image's manifest, which names every other blob by its own. Of a layout nothing is
- * kept: that none of its files has changed costs as much to see as to read them.
+ * layout, whose digest is that of the image's manifest, which names every other blob by its own; or of a file system under
+ * dm-verity (measure_verity.c). Of a layout nothing is kept: that none of its files has changed costs as much to see as to
+ * read them.
  */
 #include <errno.h>
 #include <limits.h>
@@ -26,13 +27,9 @@ static int append(int fd, const struct image_layer *layers, struct image_trailer
 	return r < 0 ? r : sys_write_all(fd, t, sizeof *t);
 }
 
-int container_wrap(int fd, uint64_t n)
+int container_wrap(int fd, uint64_t n, enum image_kind kind)
 {
-	uint8_t head[4];
-	ssize_t k = sys_pread(fd, head, sizeof head, 0);
-	if (k < 0)
-		return (int)k;
-	struct image_layer layer = { .bytes = n, .kind = image_kind_of(span_of(head, (size_t)k)) };
+	struct image_layer layer = { .bytes = n, .kind = kind };
 	struct image_trailer trailer = { .config_offset = n, .n_layers = 1 };
 	return append(fd, &layer, &trailer, "");
 }
@@ -72,12 +69,9 @@ static int open_file(struct layout *l, const char *name, struct opened *file)
 
 static int open_blob(struct layout *l, const struct oci_blob *blob, struct opened *file)
 {
-	static const char digits[] = "0123456789abcdef";
 	char name[sizeof "blobs/sha256/" + 2 * SHA256_SIZE] = "blobs/sha256/";
-	for (size_t i = 0, at = strlen(name); i < SHA256_SIZE; i++) {
-		name[at++] = digits[blob->digest.b[i] >> 4];
-		name[at++] = digits[blob->digest.b[i] & 15];
-	}
+	struct wr digits = wr_to(strchr(name, '\0'), 2 * SHA256_SIZE);
+	wr_hex(&digits, span_of(blob->digest.b, SHA256_SIZE));
 	return open_file(l, name, file);
 }
 
@@ -233,6 +227,8 @@ const struct image *container_get(struct measure_state *state, const struct meas
 				  struct measure_reply *reply)
 {
 	struct opened file = { .fd = -1 };
+	if (job->request.n_files > 0)
+		return verity_get(state, job, reply);
 	const char *colon = strrchr(job->path, ':');
 	int r = measure_open(job, job->path, USE_IMAGE, &file, reply);
 	/* Perhaps it is not the name of a file, but of one and of a tag. */

@@ -144,7 +144,11 @@ static int fill(struct measure_state *state, struct image *image, const char *pa
 	if (n < 0)
 		return (int)n;
 	bool container = (image->form & MEASURE_IMAGE) != 0;
-	int r = container ? container_wrap(image->fd, (uint64_t)n) : 0;
+	uint8_t head[4];
+	ssize_t k = container ? sys_pread(image->fd, head, sizeof head, 0) : 0;
+	int r = (int)k;
+	if (container && k >= 0)
+		r = container_wrap(image->fd, (uint64_t)n, image_kind_of(span_of(head, (size_t)k)));
 	if (r < 0)
 		return measure_refuse(reply, path, -r, "no room for its image: %s", strerror(-r));
 	r = image_end(image, path, reply);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "../crypto/sha256.h"
+#include "image.h"
 #include "measure_elf.h"
 #include "measure_request.h"
 
@@ -77,6 +78,7 @@ enum measure_use {
 	USE_FILE,    /* to read or execute it */
 	USE_PART,    /* nothing: it is the host's, who gives it to a factory */
 	USE_IMAGE,   /* the same; a directory is fine, too */
+	USE_VERITY,  /* as a part; it is not read whole, and of any size */
 };
 
 /* Opens a regular file that the job's user may use so. 0, or -errno and the reason in the reply. */
@@ -114,7 +116,14 @@ bool image_leased(const struct measure_state *state);
 const struct image *container_get(struct measure_state *state, const struct measure_job *job,
 				  struct measure_reply *reply);
 /* What of a container's image stands behind its only layer, of n bytes. 0 or -errno. */
-int container_wrap(int fd, uint64_t n);
+int container_wrap(int fd, uint64_t n, enum image_kind kind);
+
+/* ---- measure_verity.c ---- */
+
+/* Of the image and the job's only file, its hashes: a record (verity.h), of which the root hash is the digest; the
+ * superblock's goes into the reply. NULL with the reason there. */
+const struct image *verity_get(struct measure_state *state, const struct measure_job *job,
+			       struct measure_reply *reply);
 
 /* ---- measure_files.c ---- */
 

@@ -47,7 +47,7 @@ static const char *where_of(enum measure_use use)
 /* What the host gives to a factory, nobody else needs to be allowed to read. */
 static bool is_hosts(enum measure_use use)
 {
-	return use == USE_PART || use == USE_IMAGE;
+	return use >= USE_PART;
 }
 
 static int check_stat(const char *path, enum measure_use use, const struct stat *st, struct measure_reply *reply)
@@ -64,7 +64,7 @@ static int check_stat(const char *path, enum measure_use use, const struct stat 
 				      "service a \"user\" and \"capabilities\" instead",
 				      (st->st_mode & S_ISUID) != 0 ? 'u' : 'g',
 				      (st->st_mode & S_ISUID) != 0 ? 'u' : 'g');
-	if ((uint64_t)st->st_size > IMAGE_BYTES_MAX)
+	if ((uint64_t)st->st_size > IMAGE_BYTES_MAX && use != USE_VERITY)
 		return measure_refuse(reply, path, EFBIG, "is larger than %u MiB, the most that is measured",
 				      (unsigned)(IMAGE_BYTES_MAX >> 20));
 	return 0;

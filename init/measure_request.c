@@ -15,15 +15,18 @@ int measure_pack(const struct service *s, uint64_t id, bool check_user, struct w
 		.uid = s->uid,
 		.gid = s->gid,
 	};
+	bool verity = service_has_verity(s);
 	if (s->n_groups > MEASURE_GROUPS_MAX || s->n_files > MEASURE_FILES_MAX)
 		return ERR_TOO_LARGE;
 	q.n_groups = (uint16_t)s->n_groups;
-	q.n_files = (uint16_t)s->n_files;
+	q.n_files = (uint16_t)(s->n_files + verity);
 	q.n_parts = (uint16_t)s->n_parts;
 	for (int i = 0; i < s->n_groups; i++)
 		q.groups[i] = s->groups[i];
 	wr_bytes(out, &q, sizeof q);
 	wr_bytes(out, measure_path(s), strlen(measure_path(s)) + 1);
+	if (verity)
+		wr_bytes(out, s->container->verity, strlen(s->container->verity) + 1);
 	for (int i = 0; i < s->n_files; i++)
 		wr_bytes(out, s->files[i], strlen(s->files[i]) + 1);
 	for (int i = 0; i < s->n_parts; i++)

@@ -101,7 +101,8 @@ void name_write_key_prin(struct wr *out, const uint8_t spki_sha256[static 32], b
 void name_write_tpm2_prin(struct wr *out, const uint8_t spki_sha256[static 32], struct span indices,
 			  struct span values);
 /* .Program([sha256], ext.Args(…).Files([…]).Entry([…]).TrustRootfs().Privileged()); parts that are absent are NULL,
- * n_args < 0 or false. Order of the parts is the one above (DESIGN, section 4.4). */
+ * n_args < 0 or false. Order of the parts is the one above (DESIGN, section 4.4). Of an image under dm-verity Files is
+ * Verity: another word, because a root hash is no hash of a file. */
 struct program_name {
 	const char *ext;       /* "Program", or what else was measured so */
 	const uint8_t *sha256; /* 32 bytes */
@@ -113,6 +114,7 @@ struct program_name {
 	int n_args;		     /* -1: not in the name */
 	const uint8_t *files_sha256; /* 32 bytes or NULL */
 	const uint8_t *entry_sha256; /* 32 bytes or NULL */
+	bool verity;		     /* sha256 is a root hash, files_sha256 that of its superblock */
 	bool trust_rootfs, privileged;
 };
 void name_write_program(struct wr *out, const struct program_name *program);

@@ -222,7 +222,7 @@ static void write_parts(struct wr *out, const struct program_name *p)
 		}
 	}
 	if (p->files_sha256 != NULL) {
-		begin_ext(out, "Files", 1);
+		begin_ext(out, p->verity ? "Verity" : "Files", 1);
 		write_digest(out, p->files_sha256);
 	}
 	if (p->entry_sha256 != NULL) {

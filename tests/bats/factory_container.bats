@@ -332,7 +332,7 @@ verity_entry() # NAME IMAGE HASHES [KEYS]
 	make_verity --no-superblock
 	manifest "$(verity_entry a squashfs squashfs.hashes)"
 	run -78 "$tools/taoinit" -n "$work/manifest.json"
-	[[ $output == *"squashfs.hashes: has no superblock of dm-verity; make it by veritysetup format IMAGE HASHES"* ]]
+	[[ $output == *"squashfs.hashes: has no superblock of dm-verity, version 1, hash type 1; make it by veritysetup format IMAGE HASHES"* ]]
 	make_verity --hash=sha512
 	run -78 "$tools/taoinit" -n "$work/manifest.json"
 	[[ $output == *"squashfs.hashes: has another algorithm than sha256; "* ]]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the measure worker and PID 1 read of an image besides its entries. The first byte chooses: the form in which it is
- * handed over, the JSON of a layout, or its decoders.
+ * handed over, the JSON of a layout, its decoders, or the superblock of dm-verity.
  * Invariants: what is read lies within; equal bytes say the same twice; what is refused is said in one line. */
 /* link: init policy crypto */
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include "../../init/image.h"
 #include "../../init/manifest_image.h"
 #include "../../init/unpack_layer.h"
+#include "../../init/verity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
@@ -95,12 +96,37 @@ static void check_decode(enum image_kind kind, struct span bytes, size_t cap)
 	free(to[1]);
 }
 
+/* A record, as large as two files may be; what is taken of it is a table that the kernel can take apart. */
+static void check_verity(struct span bytes)
+{
+	static const uint64_t sizes[] = { 0, 4096, 1 << 20, UINT64_MAX };
+	static uint8_t record[VERITY_RECORD];
+	char table[VERITY_TABLE_MAX];
+	struct verity v;
+	verity_file_system(bytes);
+	for (unsigned i = 0; i < 16; i++) {
+		if (verity_read(bytes, sizes[i % 4], sizes[i / 4], &v) != NULL)
+			continue;
+		must(v.data_blocks > 0 && v.data_blocks <= sizes[i % 4] / VERITY_BLOCK &&
+		     sizes[i / 4] > VERITY_BLOCK - 1);
+		must(v.salt.n <= 256 && v.salt.p >= bytes.p && v.salt.p + v.salt.n <= bytes.p + VERITY_SUPERBLOCK);
+		memcpy(record, bytes.p, VERITY_SUPERBLOCK);
+		verity_table(&v, record, "/dev/loop0", "/dev/loop1048575", table);
+		const char *salt = strrchr(table, ' ') + 1;
+		must(strlen(salt) == (v.salt.n > 0 ? 2 * v.salt.n : 1));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
 	struct diag why = { "" };
 	if (size < 1)
 		return 0;
 	struct span bytes = span_of(input + 1, size - 1);
+	if (input[0] == 255) {
+		check_verity(bytes);
+		return 0;
+	}
 	switch (input[0] % 8) {
 	case 0:
 		check_view(bytes);

@@ -96,7 +96,7 @@ TEST(no_number_of_an_image_is_believed)
 	BAD(image.table[0].offset = UINT64_MAX);
 	BAD(image.table[1].bytes = 7);
 	BAD(image.table[1].bytes = UINT64_MAX);
-	BAD(image.table[1].kind = 3);
+	BAD(image.table[1].kind = IMAGE_VERITY + 1);
 	make_image();
 	for (size_t n = 0; n < sizeof image; n++)
 		CHECK(!image_view(span_of((uint8_t *)&image + n + 1, sizeof image - n - 1), &view) || n < 16);

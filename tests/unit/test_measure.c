@@ -119,6 +119,8 @@ static int ask_container(const char *path, bool check_user)
 	return ask(&s, check_user);
 }
 
+static uint64_t kind; /* of the layer */
+
 static bool is_container(uint64_t bytes)
 {
 	static struct image_view view;
@@ -128,6 +130,7 @@ static bool is_container(uint64_t bytes)
 	const uint8_t *p = sys_map_file(reply_fds[0], (size_t)st.st_size);
 	bool good = p != NULL && image_view(span_of(p, (size_t)st.st_size), &view) && view.n_layers == 1 &&
 		    view.layers[0].offset == 0 && view.layers[0].bytes == bytes && view.config == NULL;
+	kind = good ? view.layers[0].kind : 0;
 	sys_unmap((void *)(uintptr_t)p, (size_t)st.st_size);
 	return good;
 }
@@ -170,6 +173,94 @@ TEST(an_image_of_a_container_that_is_none)
 	CHECK(says("oci-layout: there is no such file"));
 	CHECK_INT(ask_container("/dev/null", false), -EACCES);
 	CHECK(says("a character device"));
+}
+
+/* A file system of n blocks, each with its number, and its hashes: without salt, and of at most 128 blocks. */
+static void put_verity(size_t n)
+{
+	static uint8_t blocks[3][4096], hashes[2][4096];
+	memset(hashes, 0, sizeof hashes);
+	memcpy(hashes[0], "verity\0\0\1\0\0\0\1", 13);
+	memcpy(hashes[0] + 32, "sha256", 6);
+	hashes[0][65] = hashes[0][69] = 0x10;
+	hashes[0][72] = (uint8_t)n;
+	for (size_t i = 0; i < n; i++) {
+		memcpy(blocks[i], i == 0 ? "hsqs" : "more", 4);
+		sha256_of(sha256_bearssl(), span_of(blocks[i], 4096), hashes[1] + 32 * i);
+	}
+	put("blocks", blocks, n * 4096, 0600);
+	put("hashes", hashes, n > 1 ? sizeof hashes : sizeof hashes[0], 0600);
+}
+
+static int ask_verity(const char *path, const char *hashes)
+{
+	struct container container = { .image = path, .verity = hashes };
+	struct service s = { .container = &container, .name = "test", .cwd = "/" };
+	return ask(&s, false);
+}
+
+TEST(an_image_under_verity_is_its_root_hash)
+{
+	uint8_t file[8192];
+	for (size_t n = 1; n <= 3; n += 2) {
+		put_verity(n);
+		CHECK_INT(ask_verity(in_dir("blocks"), in_dir("hashes")), 0);
+		CHECK_STR(reply.text, "");
+		/* Of a single block it is the hash, of more that of the block with theirs. */
+		int fd = open(in_dir(n == 1 ? "blocks" : "hashes"), O_RDONLY | O_CLOEXEC);
+		CHECK(pread(fd, file, 4096, n == 1 ? 0 : 4096) == 4096);
+		close(fd);
+		CHECK(digest_is(&reply.program, file, 4096));
+		fd = open(in_dir("hashes"), O_RDONLY | O_CLOEXEC);
+		CHECK(pread(fd, file, 512, 0) == 512);
+		close(fd);
+		CHECK(digest_is(&reply.files, file, 512));
+		CHECK_INT(measure_check_image(reply_fds[0], false), 0);
+		CHECK(is_container(544) && kind == IMAGE_VERITY);
+		CHECK(pread(reply_fds[0], file + 512, 544, 0) == 544 && memcmp(file, file + 512, 512) == 0);
+		CHECK(memcmp(file + 1024, &reply.program, 32) == 0);
+	}
+}
+
+static void change(const char *name, off_t at, char to)
+{
+	int fd = open(in_dir(name), O_WRONLY | O_CLOEXEC);
+	CHECK(pwrite(fd, &to, 1, at) == 1);
+	close(fd);
+}
+
+TEST(what_is_no_image_under_verity)
+{
+	put_verity(3);
+	CHECK_INT(ask_verity(in_dir("blocks"), in_dir("none")), -ENOENT);
+	CHECK(says("none: there is no such file"));
+	CHECK_INT(ask_verity(in_dir("none"), in_dir("hashes")), -ENOENT);
+	CHECK_INT(ask_verity(dir, in_dir("hashes")), -EACCES);
+	CHECK(says("is a directory"));
+	CHECK_INT(ask_verity(in_dir("hashes"), in_dir("hashes")), -ENOTSUP);
+	CHECK(says("holds no squashfs or erofs"));
+	CHECK_INT(ask_verity(in_dir("blocks"), in_dir("blocks")), -EBADMSG);
+	CHECK(says(
+		"blocks: has no superblock of dm-verity, version 1, hash type 1; make it by veritysetup format"));
+	CHECK_INT(ask_verity(in_dir("blocks"), put("empty", "", 0, 0600)), -EBADMSG);
+	CHECK(says("empty: is too short"));
+	CHECK_INT(ask_verity(in_dir("empty"), in_dir("hashes")), -EBADMSG);
+	CHECK(says("empty: is too short"));
+	CHECK_INT(truncate(in_dir("hashes"), 8191), 0);
+	CHECK_INT(ask_verity(in_dir("blocks"), in_dir("hashes")), -EBADMSG);
+	CHECK(says("has fewer hashes than it says"));
+	put_verity(3);
+	CHECK_INT(truncate(in_dir("blocks"), 3 * 4096 - 1), 0);
+	CHECK_INT(ask_verity(in_dir("blocks"), in_dir("hashes")), -EBADMSG);
+	CHECK(says("has hashes of a longer image"));
+	put_verity(3);
+	change("hashes", 32, 'S');
+	CHECK_INT(ask_verity(in_dir("blocks"), in_dir("hashes")), -EBADMSG);
+	CHECK(says("has another algorithm than sha256"));
+	/* It is not read whole, so it may be larger than what is. */
+	put_verity(3);
+	CHECK_INT(truncate(in_dir("blocks"), (off_t)2 << 30), 0);
+	CHECK_INT(ask_verity(in_dir("blocks"), in_dir("hashes")), 0);
 }
 
 TEST(an_image_that_is_not_sealed_is_not_accepted)
@@ -666,6 +757,8 @@ int main(void)
 	RUN(a_debuggable_program_may_be_read);
 	RUN(an_image_of_a_container_is_hashed_and_sealed);
 	RUN(an_image_of_a_container_that_is_none);
+	RUN(an_image_under_verity_is_its_root_hash);
+	RUN(what_is_no_image_under_verity);
 	RUN(an_image_that_is_not_sealed_is_not_accepted);
 	RUN(a_large_program_is_hashed_whole);
 	RUN(what_is_no_program_is_refused_by_name);

@@ -332,14 +332,15 @@ static struct program_name variant(unsigned which)
 		p.args = args;
 		p.n_args = 2;
 	}
-	p.files_sha256 = which == 3 || which == 7 ? ones : NULL;
+	p.files_sha256 = which == 3 || which == 7 || which == 8 ? ones : NULL;
+	p.verity = which == 8;
 	p.entry_sha256 = which == 4 || which == 7 ? ones : NULL;
 	p.trust_rootfs = which == 5 || which == 7;
 	p.privileged = which == 6 || which == 7;
 	return p;
 }
 
-#define N_VARIANTS 8
+#define N_VARIANTS 9
 
 TEST(programs)
 {
@@ -354,6 +355,7 @@ TEST(programs)
 		".Program([" Z "], ext.TrustRootfs())",
 		".Program([" Z "], ext.Privileged())",
 		".Program([" Z "], ext.Args().Files([" O "]).Entry([" O "]).TrustRootfs().Privileged())",
+		".Program([" Z "], ext.Verity([" O "]))",
 	};
 	uint8_t b[512];
 	for (unsigned i = 0; i < N_VARIANTS; i++) {
