@@ -47,9 +47,7 @@ TEST(numbers_are_printed_whole)
 /* None of ours is one of these, but those of a manifest that is refused can be. */
 TEST(other_numbers_are_printed_with_an_exponent)
 {
-	static const double some[] = {
-		1e18, -1e18, 5.55556e+22, -2.5e-7, 5e-324, -1e308, 1e308, 0.1, 1.0 / 3
-	};
+	static const double some[] = { 1e18, -1e18, 5.55556e+22, -2.5e-7, 5e-324, -1e308, 1e308, 0.1, 1.0 / 3 };
 	CHECK(prints(1e18, "100000000000000000e1"));
 	CHECK(prints(1.5, "150000000000000000e-17"));
 	CHECK(prints(-0.25, "-250000000000000000e-18"));
