@@ -282,6 +282,8 @@ void launch_take_digests(const struct env *env, uint16_t u, struct digest progra
 /* The record worker has answered for what record_hold() was given; m stays the caller's. */
 void launch_recorded(struct env *env, uint16_t u, const struct measured *m, int error, const char *text);
 void launch_exec_event(struct env *env, uint16_t u);
+/* Its program runs. */
+void launch_executed(struct env *env, uint16_t u);
 void launch_ended(struct env *env, uint16_t u); /* the main process is gone: forget what belonged to it */
 void launch_name(const struct env *env, uint16_t u, bool extended, struct wr *out); /* binary Prin */
 void launch_subprin(const struct env *env, uint16_t u, struct wr *out); /* after the guard, as started */

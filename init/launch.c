@@ -499,6 +499,12 @@ static bool is_passing(int error)
 	       error == ETXTBSY;
 }
 
+void launch_executed(struct env *env, uint16_t u)
+{
+	program_close_fds(env, u);
+	unit_event(env, u, ON_EXEC_OK);
+}
+
 void launch_exec_event(struct env *env, uint16_t u)
 {
 	struct unit *unit = &env->units[u];
@@ -511,14 +517,11 @@ void launch_exec_event(struct env *env, uint16_t u)
 	loop_remove(&env->loop, unit->exec_error);
 	sys_close(unit->exec_error);
 	unit->exec_error = -1;
-	/* A keeper that was killed on the way is the end, which follows, and no program. */
-	if (n == 0 && unit->keeper > 0 && !reaper_keeper_started(env, u))
+	/* A keeper that has not said so yet will, or was killed on the way: then no program runs, and the end follows. */
+	if (n == 0 && (unit->keeper == 0 || reaper_keeper_started(env, u)))
+		launch_executed(env, u);
+	if (n == 0)
 		return;
-	if (n == 0) {
-		program_close_fds(env, u);
-		unit_event(env, u, ON_EXEC_OK);
-		return;
-	}
 	if (n == (ssize_t)sizeof failure) {
 		failure.step[sizeof failure.step - 1] = '\0';
 		unit_say(unit, "%s: could not be run: %s: %s", measure_path(service_of(env, u)), failure.step,

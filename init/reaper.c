@@ -194,8 +194,13 @@ static bool hear_keeper(struct env *env, uint16_t u)
 
 void reaper_keeper_event(struct env *env, uint16_t u)
 {
+	struct unit *unit = &env->units[u];
+	/* A program can be there before the keeper, which forked it, has come to saying so. */
+	bool late = unit->pid == 0 && unit->exec_error < 0 && !unit->exec_failed;
 	while (hear_keeper(env, u))
 		;
+	if (late && unit->pid > 0)
+		launch_executed(env, u);
 }
 
 bool reaper_keeper_started(struct env *env, uint16_t u)

@@ -38,6 +38,7 @@ host_of() # ENTRY-JSON [PREFIX…]
 	socket=$work/own/admin
 	manifest "\"a\": { $entry, \"restart\": \"never\", \"log\": \"ring\" }" allow "\"runtime\": \"$work/own/run\""
 	sed -i "s,$work/keys,$work/own/keys," "$work/manifest.json"
+	export KILL_STEPS_LOG=$work/log
 	start_host "$@"
 }
 
@@ -51,7 +52,10 @@ killed_in_each_step() # STEPS-BETWEEN WHO…
 	for who in $2; do
 		first=$((RANDOM % every + 1))
 		[ -z "${TAO_SOAK:-}" ] || every=1 first=1
-		python3 tests/helpers/kill_steps.py "$host" "$who" "$first" "$every" 10000 "$work/own" a "$tools/taoctl" -S "$socket" >"$work/steps"
+		python3 tests/helpers/kill_steps.py "$host" "$who" "$first" "$every" 10000 "$work/own" a "$tools/taoctl" -S "$socket" >"$work/steps" || {
+			tail "$work/log"
+			return 1
+		}
 		sed "s/^/# ${who%=*}: /" "$work/steps" >&3
 		grep -q "^all of" "$work/steps"
 	done
@@ -67,6 +71,13 @@ as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 @test "a process with a keeper, of an ordinary user" {
 	host_of "$process" "${as_nobody[@]}"
 	killed_in_each_step 10 "1 2"
+}
+
+@test "a keeper that is slower than its program" {
+	host_of "$process" "${as_nobody[@]}"
+	KILL_STEPS_SLOW=0.02 python3 tests/helpers/kill_steps.py "$host" 1 1000 1 1 "$work/own" a "$tools/taoctl" -S "$socket"
+	cat "$work/log"
+	run ! grep "did not reach" "$work/log"
 }
 
 @test "a container: keeper, unpacker, program" {

@@ -11,6 +11,9 @@ setup_file()
 {
 	tpm_setup_file
 	cp "$tools/taoinit" "$tools/other"
+	# Where a service may read it, wherever the repository is.
+	cp tests/helpers/parent_proxy.py "$tools"
+	chmod 644 "$tools/parent_proxy.py"
 	printf ' ' >>"$tools/other"
 }
 
@@ -284,7 +287,7 @@ script() # COMMANDS
 proxied() # MODE ANSWER [STATUS]
 {
 	rm -rf "$dir/1/keys"*
-	sed "s,\"exec\": \[\"$tools/taoinit\",\"measure\": { \"trust_rootfs\": true }\, \"exec\": [\"/usr/bin/python3\"\, \"$PWD/tests/helpers/parent_proxy.py\"\, \"$1\"\, \"$2\"\, \"$tools/taoinit\"," \
+	sed "s,\"exec\": \[\"$tools/taoinit\",\"measure\": { \"trust_rootfs\": true }\, \"exec\": [\"/usr/bin/python3\"\, \"$tools/parent_proxy.py\"\, \"$1\"\, \"$2\"\, \"$tools/taoinit\"," \
 		"$dir/plain" >"$dir/0/manifest.json"
 	nested "${3:-0}"
 }

@@ -140,7 +140,7 @@ methods()
 		done
 		guard_manifest "\"s\": { \"exec\": [\"$tools/one\"$args], \"type\": \"oneshot\", \"essential\": true }"
 		run_host
-		[ "$status" -eq 0 ]
+		[ "$status" -eq 0 ] || { echo "status $status"; cat "$work/log"; false; }
 		for verb in $(methods); do
 			word=$(words_of "$verb" | cut -d' ' -f1)
 			if [ "$verb" = "$denied" ]; then
@@ -231,8 +231,9 @@ admin_words()
 				[[ $output == *": not authorized: $verb (Deny on line "* ]]
 				[ "$verb" != StartProgram ] || [ "$(grep -c '@1: .* asks$' "$work/log")" = "$started" ]
 			else
+				# For a moment after it was killed it does not run.
 				# shellcheck disable=SC2086 # words
-				$asks $words
+				$asks $words || eventually "$asks $words"
 			fi
 		done
 	done
