@@ -8,11 +8,7 @@ void field_put(struct wr *out, const char *text)
 
 void field_put_hex(struct wr *out, struct span bytes, const char *after)
 {
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < bytes.n; i++) {
-		wr_u8(out, (uint8_t)digits[bytes.p[i] >> 4]);
-		wr_u8(out, (uint8_t)digits[bytes.p[i] & 15]);
-	}
+	wr_hex(out, bytes);
 	field_put(out, after);
 }
 

@@ -79,7 +79,6 @@ const char *quote_read_pcrs(struct span indices, struct span values, struct quot
 
 void quote_write_pcrs(const struct quote_facts *facts, struct wr *indices, struct wr *values)
 {
-	static const char digit[] = "0123456789abcdef";
 	bool first = true;
 	for (unsigned pcr = 0; pcr < QUOTE_PCRS_TRUSTED; pcr++) {
 		if ((facts->pcrs >> pcr & 1) == 0)
@@ -91,11 +90,8 @@ void quote_write_pcrs(const struct quote_facts *facts, struct wr *indices, struc
 		first = false;
 		if (pcr >= 10)
 			wr_u8(indices, '1');
-		wr_u8(indices, (uint8_t)digit[pcr % 10]);
-		for (size_t i = 0; i < SHA256_SIZE; i++) {
-			wr_u8(values, (uint8_t)digit[facts->value[pcr][i] >> 4]);
-			wr_u8(values, (uint8_t)digit[facts->value[pcr][i] & 15]);
-		}
+		wr_u8(indices, (uint8_t)('0' + pcr % 10));
+		wr_hex(values, span_of(facts->value[pcr], SHA256_SIZE));
 	}
 }
 

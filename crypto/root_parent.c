@@ -105,16 +105,12 @@ static const struct key_format format = { KEY_FILE_MAX, read_keys, write_keys };
  * count for each other. */
 static int count(struct root *root, enum parent_method method, uint64_t *n, struct root_report *report)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t id[8], label[8 + 2 * sizeof id], value[8] = { 0 };
 	struct wr l = wr_to(label, sizeof label), v = wr_to(value, sizeof value);
 	(void)hkdf(sha256_bearssl(), span_of(root->kek, sizeof root->kek), span_str("Tao Counters V1"),
 		   span_str("parent label"), id, sizeof id);
 	wr_span_bytes(&l, span_str("taoinit "));
-	for (size_t i = 0; i < sizeof id; i++) {
-		wr_u8(&l, (uint8_t)digits[id[i] >> 4]);
-		wr_u8(&l, (uint8_t)digits[id[i] & 15]);
-	}
+	wr_hex(&l, span_of(id, sizeof id));
 	int r = ask(root, method, wr_span(&l), &v, "the parent's counter of the counters file of %: ", report);
 	if (r >= 0 && n != NULL) {
 		struct rd read = rd_from(wr_span(&v));

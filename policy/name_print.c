@@ -31,10 +31,7 @@ static void put(struct printer *p, const char *text)
 static void put_hex(struct printer *p, struct span s)
 {
 	wr_u8(p->out, '[');
-	for (size_t i = 0; i < s.n && p->out->err == ERR_NONE; i++) {
-		wr_u8(p->out, (uint8_t) "0123456789abcdef"[s.p[i] >> 4]);
-		wr_u8(p->out, (uint8_t) "0123456789abcdef"[s.p[i] & 15]);
-	}
+	wr_hex(p->out, s);
 	wr_u8(p->out, ']');
 }
 

@@ -227,20 +227,11 @@ int policy_file_parse(struct span text, struct policy_file *file, struct why *wh
 	return l.rest.n > 0 ? read_signature(&l, file, why) : ERR_NONE;
 }
 
-static void put_hex(struct wr *out, struct span bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < bytes.n; i++) {
-		wr_u8(out, (uint8_t)digits[bytes.p[i] >> 4]);
-		wr_u8(out, (uint8_t)digits[bytes.p[i] & 15]);
-	}
-	wr_u8(out, '\n');
-}
-
 void policy_file_sign(struct wr *out, const uint8_t spki[static POLICY_SPKI_SIZE], struct span signature)
 {
 	wr_span_bytes(out, span_str("signed-by: "));
-	put_hex(out, span_of(spki, POLICY_SPKI_SIZE));
-	wr_span_bytes(out, span_str("signature: "));
-	put_hex(out, signature);
+	wr_hex(out, span_of(spki, POLICY_SPKI_SIZE));
+	wr_span_bytes(out, span_str("\nsignature: "));
+	wr_hex(out, signature);
+	wr_u8(out, '\n');
 }
