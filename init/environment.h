@@ -313,8 +313,6 @@ void sockets_close_all(struct env *env);
 /* Has it to have a subreaper of its own, for want of a cgroup and a uid? */
 bool reaper_wants_keeper(const struct env *env, uint16_t u, int cgroup);
 void reaper_keeper_event(struct env *env, uint16_t u); /* it said something */
-/* Has its keeper got as far as the main process? Hears what it has said until then. */
-bool reaper_keeper_started(struct env *env, uint16_t u);
 /* A signal for its main process alone. */
 void reaper_tell(struct env *env, uint16_t u, int signal);
 /* Kills everything of a unit: its cgroup, else all processes of its own uid, else all that its keeper keeps. */

@@ -517,11 +517,14 @@ void launch_exec_event(struct env *env, uint16_t u)
 	loop_remove(&env->loop, unit->exec_error);
 	sys_close(unit->exec_error);
 	unit->exec_error = -1;
-	/* A keeper that has not said so yet will, or was killed on the way: then no program runs, and the end follows. */
-	if (n == 0 && (unit->keeper == 0 || reaper_keeper_started(env, u)))
-		launch_executed(env, u);
-	if (n == 0)
+	if (n == 0) {
+		/* A keeper that has not said so yet will, or was killed on the way: then no program runs, and the end follows. */
+		if (unit->keeper > 0 && unit->pid == 0)
+			reaper_keeper_event(env, u);
+		else
+			launch_executed(env, u);
 		return;
+	}
 	if (n == (ssize_t)sizeof failure) {
 		failure.step[sizeof failure.step - 1] = '\0';
 		unit_say(unit, "%s: could not be run: %s: %s", measure_path(service_of(env, u)), failure.step,

@@ -182,10 +182,13 @@ static bool hear_keeper(struct env *env, uint16_t u)
 	pid_t sender;
 	if (unit->keeper_fd < 0 || sys_recv_of(unit->keeper_fd, &m, sizeof m, &sender) != (ssize_t)sizeof m)
 		return false;
-	/* In a namespace of pids it says so itself. */
-	if (m.word == KEEPER_STARTED && unit->added)
+	if (m.word == KEEPER_STARTED && unit->added) {
+		/* In a namespace of pids it says so itself. */
 		unit->pid = is_container(env, u) ? sender : m.value;
-	else if (m.word == KEEPER_IDS && is_container(env, u))
+		/* A program can be there before the keeper, which forked it, has come to saying so. */
+		if (unit->exec_error < 0 && !unit->exec_failed)
+			launch_executed(env, u);
+	} else if (m.word == KEEPER_IDS && is_container(env, u))
 		ask_keeper(unit, KEEPER_IDS, container_give_ids(&env->manifest.services[u], unit->keeper));
 	else if (m.word == KEEPER_ENDED && unit->added)
 		main_gone(env, u, m.value);
@@ -194,20 +197,8 @@ static bool hear_keeper(struct env *env, uint16_t u)
 
 void reaper_keeper_event(struct env *env, uint16_t u)
 {
-	struct unit *unit = &env->units[u];
-	/* A program can be there before the keeper, which forked it, has come to saying so. */
-	bool late = unit->pid == 0 && unit->exec_error < 0 && !unit->exec_failed;
 	while (hear_keeper(env, u))
 		;
-	if (late && unit->pid > 0)
-		launch_executed(env, u);
-}
-
-bool reaper_keeper_started(struct env *env, uint16_t u)
-{
-	while (env->units[u].pid == 0 && hear_keeper(env, u))
-		;
-	return env->units[u].pid > 0;
 }
 
 static void keeper_gone(struct env *env, uint16_t u, int status)
