@@ -12,6 +12,9 @@
 #include "sys.h"
 #include "sys_machine.h"
 
+/* Hosts that can share a cgroup, each with one of its own for its services. */
+#define OTHER_HOSTS_MAX 64
+
 static int path_of(const struct env *env, uint16_t u, const char *file, char *path, size_t cap)
 {
 	int n = snprintf(path, cap, "%s/%s%s", env->cgroup_base, env->manifest.services[u].name, file);
@@ -190,31 +193,57 @@ int cgroup_unit_of(const struct env *env, pid_t pid)
 	return -1;
 }
 
+/* Makes the directory of this host, or takes what a killed one has left. Who lives holds a lock on its own as long as it
+ * lives: hosts of two pid namespaces in one cgroup have the same pid. */
+static int make_base(struct env *env, const char *above)
+{
+	char number[16] = "";
+	if (env->place == PLACE_PROCESS)
+		snprintf(number, sizeof number, "-%d", (int)sys_getpid());
+	for (unsigned other = 0; other <= OTHER_HOSTS_MAX; other++) {
+		char suffix[16] = "";
+		if (other > 0)
+			snprintf(suffix, sizeof suffix, ".%u", other);
+		int n = snprintf(env->cgroup_base, sizeof env->cgroup_base, "%s/tao%s%s", above, number, suffix);
+		if (n < 0 || (size_t)n >= sizeof env->cgroup_base)
+			return -ENAMETOOLONG;
+		int made = sys_mkdir(env->cgroup_base, 0755);
+		if (made < 0 && made != -EEXIST)
+			return made;
+		int fd = sys_open(env->cgroup_base, O_RDONLY | O_DIRECTORY, 0);
+		int r = fd < 0 ? fd : sys_lock(fd);
+		if (r == 0 && made == -EEXIST)
+			/* What was killed in one of these would kill what begins in it. */
+			sys_remove_all(env->cgroup_base);
+		if (r == 0)
+			return 0; /* fd stays open */
+		if (fd >= 0)
+			sys_close(fd);
+		if (r != -EWOULDBLOCK && r != -ENOENT)
+			return r;
+	}
+	return -EBUSY;
+}
+
 int cgroup_find(struct env *env)
 {
-	char mount[192], own[128], probe[320];
+	char mount[192], own[128], above[320], kill_file[320];
+	struct stat st;
 	env->cgroup_base[0] = '\0';
 	env->cgroup_limits = 0;
 	if (!find_mount(mount, sizeof mount) || !find_own(own, sizeof own))
 		return -ENOENT;
 	env->cgroup_mount_n = strlen(mount);
-	int n = env->place == PLACE_PROCESS
-			? snprintf(env->cgroup_base, sizeof env->cgroup_base, "%s%s/tao-%d", mount, own,
-				   (int)sys_getpid())
-			: snprintf(env->cgroup_base, sizeof env->cgroup_base, "%s%s/tao", mount, own);
-	int r = n < 0 || (size_t)n >= sizeof env->cgroup_base ? -ENAMETOOLONG : sys_mkdir(env->cgroup_base, 0755);
-	if (r == -EEXIST) {
-		/* Of a killed host of our pid: what was killed in one of those would kill what begins in it. */
-		sys_remove_all(env->cgroup_base);
-		r = 0;
-	}
+	snprintf(above, sizeof above, "%s%s", mount, own);
+	int r = make_base(env, above);
 	if (r == 0) {
 		/* cgroup.kill (Linux 5.14) is what makes it worth having; or limits, which can be there without. */
-		struct stat st;
-		snprintf(probe, sizeof probe, "%s%s", mount, own);
-		find_limits(env, probe);
-		snprintf(probe, sizeof probe, "%s/cgroup.kill", env->cgroup_base);
-		r = env->cgroup_limits != 0 ? 0 : sys_stat(probe, &st);
+		find_limits(env, above);
+		snprintf(kill_file, sizeof kill_file, "%s/cgroup.kill", env->cgroup_base);
+		r = sys_stat(kill_file, &st);
+		env->cgroup_kills = r == 0;
+		if (env->cgroup_limits != 0)
+			r = 0;
 		if (r < 0)
 			sys_rmdir(env->cgroup_base);
 	}

@@ -216,6 +216,7 @@ struct env {
 	/* cgroups: path of the directory below which each service gets its own, or ""; its part below the mount. */
 	char cgroup_base[256];
 	size_t cgroup_mount_n;
+	bool cgroup_kills;	/* cgroup.kill is there */
 	unsigned cgroup_limits; /* 1 << enum group_limit: those whose controllers the services' cgroups have */
 
 	int *sockets;		      /* of all services; -1: not open */

@@ -55,10 +55,11 @@ struct pid_entry pid_take(struct env *env, pid_t pid)
 
 /* ---- killing ---- */
 
+/* In a pid namespace of our own: outside, the uid, which follows from the name, can be that of another host's service. */
 static bool by_uid(const struct env *env, uint16_t u)
 {
 	const struct service *s = &env->manifest.services[u];
-	return env->can_setuid && s->own_uid && s->uid != 0 && s->container == NULL;
+	return env->place != PLACE_PROCESS && env->can_setuid && s->own_uid && s->uid != 0 && s->container == NULL;
 }
 
 /* The killer: as the service's own uid it can reach the service's processes and nothing else. */
@@ -92,7 +93,7 @@ static void ask_keeper(const struct unit *unit, enum keeper_word word, int value
 
 bool reaper_wants_keeper(const struct env *env, uint16_t u, int cgroup)
 {
-	return cgroup < 0 && !by_uid(env, u);
+	return (cgroup < 0 || !env->cgroup_kills) && !by_uid(env, u);
 }
 
 void reaper_tell(struct env *env, uint16_t u, int signal)

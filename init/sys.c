@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -142,6 +143,11 @@ int sys_mkdir(const char *path, mode_t mode)
 int sys_rmdir(const char *path)
 {
 	return result(rmdir(path));
+}
+
+int sys_lock(int fd)
+{
+	return result(flock(fd, LOCK_EX | LOCK_NB));
 }
 
 int sys_unlink(const char *path)

@@ -42,6 +42,8 @@ int sys_dup_high(int fd); /* a copy at SYS_FD_HIGH or above, where no child want
 int sys_take_inherited(int fd);
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
+/* For oneself, until all descriptors that come from this one are closed; -EWOULDBLOCK where another has it. */
+int sys_lock(int fd);
 int sys_unlink(const char *path);
 int sys_rename(const char *from, const char *to);
 int sys_stat(const char *path, struct stat *st);

@@ -65,13 +65,19 @@ of_containers()
 	done
 }
 
+has_processes() # FIRST-UID, of a container
+{
+	ps -eo uid= | awk -v uid="$1" '$1 >= uid && $1 < uid + 65536 { found = 1 } END { exit !found }'
+}
+
 # No process, mount, cgroup of service a; what hangs on its namespaces is gone with the last process in them.
 left_nothing()
 {
 	local uid
 	uid=$(ctl --json status a | jq .services[0].uid)
 	eventually '[ -z "$(of_containers)" ]'
-	run ! awk -v uid="$uid" '$1 >= uid && $1 < uid + 65536 { found = 1 } END { exit !found }' <(ps -eo uid=)
+	# Another host that was killed a moment ago had a service of this name: what dies of it takes a moment.
+	eventually "! has_processes $uid"
 	run ! grep -q "uid=$uid" /proc/mounts
 	eventually '[ -z "$(find /sys/fs/cgroup/unified/tao-$host -mindepth 1 -maxdepth 1 -type d 2>/dev/null)" ]'
 }
@@ -295,7 +301,7 @@ refused() # WORDS
 	kill -TERM "$host"
 	wait "$host"
 	host=
-	run ! awk -v uid="$uid" '$1 >= uid && $1 < uid + 65536 { found = 1 } END { exit !found }' <(ps -eo uid=)
+	run ! has_processes "$uid"
 }
 
 # The tree as a squashfs and as an erofs, with hashes; the root hash is in $tools/verity.KIND.root.

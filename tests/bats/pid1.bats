@@ -136,12 +136,55 @@ teardown()
 	[ ! -e "$base/tao-$host" ]
 }
 
-@test "what a service leaves behind goes with it: by its uid, where there are no cgroups" {
+@test "what a service leaves behind goes with it: by its uid, where there are no cgroups but a pid namespace" {
 	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
-	start_host unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
+	start_host unshare --fork --pid --mount --mount-proc --kill-child \
+		sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
 	gave_up
 	[ ! -e "/sys/fs/cgroup/unified/tao-$host" ]
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
+}
+
+# Starts the host of a second manifest, with a service of the same name, which waits.
+start_second() # [PREFIX…]
+{
+	mkdir -p "$work/second"
+	sed "s,$work/keys/keys,$work/second/keys,; s,$socket,$work/second/admin," "$work/manifest.json" >"$work/second/manifest.json"
+	"$@" "$tools/taoinit" -f "$work/second/manifest.json" >"$work/second/log" 2>&1 3>&- </dev/null &
+	second=$!
+	eventually "[ -n \"\$(second_pid)\" ]"
+}
+
+second_pid()
+{
+	"$tools/taoctl" -S "$work/second/admin" --json status s 2>/dev/null | jq -r '.services[0] | select(.state == "up") | .pid'
+}
+
+# Another host on the machine has a service of the same name, whose uid is the same, too.
+spares_the_second() # PREFIX…
+{
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"wait\"], \"stop\": { \"timeout\": \"100ms\" } }"
+	start_second "$@"
+	pid=$(second_pid)
+	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], \"max_restarts\": 3, \"restart_delay\": \"0ms\", \"restart_window\": \"1h\" }"
+	start_host "$@"
+	eventually '[ "$(state_of s)" = failed ]'
+	[ "$(grep -c "stray left" "$work/log")" = 4 ]
+	[ "$(second_pid)" = "$pid" ]
+	kill -KILL "$second"
+	wait "$second" || true
+}
+
+@test "two hosts of one machine: what a service leaves behind goes, and the other host's of that name stay" {
+	spares_the_second
+}
+
+@test "two hosts of one machine, without cgroups: the same" {
+	spares_the_second unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
+}
+
+@test "two hosts, each PID 1 of a pid namespace, in one cgroup: the same" {
+	spares_the_second unshare --fork --pid --mount --mount-proc --kill-child
 }
 
 # As an ordinary user, who has neither cgroups nor uids to give.
