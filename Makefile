@@ -135,7 +135,7 @@ fuzz: fuzzers
 soak: packages
 	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL MAKE='$(MAKE)' O='$(O)' TAO_SOAK=1 tests/run-check unit unit-asan bats qemu
 
-## bench: measurements, each against a floor or a peer of the same run; PART=peers (other inits) or factories (runc, QEMU)
+## bench: measurements, each against a floor or a peer of the same run; PART=peers (other inits) … runs one
 bench: all
 	deps/install-packages bench
 	tests/bench/run $(PART)

@@ -59,7 +59,7 @@ static void time_question(const struct guard *guard, unsigned program, const cha
 	static double times[ROUNDS];
 	uint8_t host[64], sub[128], name[256], digest[32] = { 0 };
 	struct wr h = wr_to(host, sizeof host), s = wr_to(sub, sizeof sub), w = wr_to(name, sizeof name);
-	struct program_name p = { .sha256 = digest, .n_args = -1 };
+	struct program_name p = { .ext = "Program", .sha256 = digest, .n_args = -1 };
 	struct why why;
 	digest[30] = (uint8_t)(program >> 8);
 	digest[31] = (uint8_t)program;

@@ -32,7 +32,7 @@ static struct span name(void)
 {
 	static uint8_t bytes[256];
 	static const uint8_t digest_of[32];
-	static const struct program_name program = { .sha256 = digest_of, .n_args = -1 };
+	static const struct program_name program = { .ext = "Program", .sha256 = digest_of, .n_args = -1 };
 	uint8_t host[64], below[128];
 	struct wr w = wr_to(bytes, sizeof bytes), h = wr_to(host, sizeof host), b = wr_to(below, sizeof below);
 	wr_bytes(&h, "\1\3key\4\40", 7);
