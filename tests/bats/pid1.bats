@@ -138,8 +138,7 @@ teardown()
 
 @test "what a service leaves behind goes with it: by its uid, where there are no cgroups but a pid namespace" {
 	manifest "\"s\": { \"exec\": [\"$tools/probe\", \"stray\"], $restarts }"
-	start_host unshare --fork --pid --mount --mount-proc --kill-child \
-		sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
+	start_host unshare --fork --pid --mount --mount-proc --kill-child "${without_cgroups[@]}"
 	gave_up
 	[ ! -e "/sys/fs/cgroup/unified/tao-$host" ]
 	[ -z "$(pgrep -f "^$tools/probe" || true)" ]
@@ -180,7 +179,7 @@ spares_the_second() # PREFIX…
 }
 
 @test "two hosts of one machine, without cgroups: the same" {
-	spares_the_second unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
+	spares_the_second "${without_cgroups[@]}"
 }
 
 @test "two hosts, each PID 1 of a pid namespace, in one cgroup: the same" {

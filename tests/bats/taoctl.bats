@@ -47,7 +47,7 @@ of() # SERVICE FILTER
 
 @test "status: of the main process, where there is no cgroup" {
 	manifest "\"s\": { $waits }"
-	start_host unshare --mount sh -c 'umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup; exec "$@"' sh
+	start_host "${without_cgroups[@]}"
 	eventually '[ "$(state_of s)" = up ]'
 	[ "$(of s '.main_cpu_usec >= 0 and .main_memory_bytes > 4096')" = true ]
 	[ "$(of s '[.cpu_usec, .memory_bytes, .processes] | map(select(. != null)) | length')" = 0 ]
